@@ -1,0 +1,31 @@
+# shellcheck shell=bash
+# Installs what is missing from Debian, in groups: install_packages build test …
+
+declare -A packages=(
+  [build]="g++ make libhiredis-dev rapidjson-dev"
+  [nginx_dev]="nginx-dev"
+  [run]="nginx redis-server curl"
+  [test]="cmake ninja-build libgtest-dev libgmock-dev libnginx-mod-nchan python3-venv chromium chromium-driver"
+  [check]="cmake ninja-build libgtest-dev libgmock-dev clang-format clang-tidy cppcheck shellcheck python3"
+)
+
+is_installed() { [[ $(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null) == installed ]]; }
+
+install_packages() {
+  local group package missing=()
+  for group; do
+    for package in ${packages[$group]}; do
+      is_installed "$package" || missing+=("$package")
+    done
+  done
+  ((${#missing[@]})) || return 0
+
+  local wanted="apt-get install ${missing[*]}" as_root=()
+  command -v apt-get >/dev/null || die "this is not Debian; install the equivalents of: ${missing[*]}"
+  if ((EUID != 0)); then
+    command -v sudo >/dev/null || die "packages are missing and there is no sudo; run as root: $wanted"
+    as_root=(sudo)
+  fi
+  say "$wanted"
+  "${as_root[@]}" "$root/scripts/lib/apt-install" "${missing[@]}" || die "failed: $wanted"
+}
