@@ -1,0 +1,145 @@
+// The append-only log of one channel in one encoding. Publishing appends here, once, whatever the number of subscribers;
+// each subscriber keeps a cursor (a Subscription) and reads at its own pace.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "encoding.hpp"
+#include "list.hpp"
+#include "segment.hpp"
+#include "subscription.hpp"
+
+namespace sse {
+
+// What the log knows of one frame.
+struct Frame {
+  std::uint64_t sequence;  // arrival order among all frames of the worker
+  std::uint64_t due_ms;    // when it was appended: from then on it is due to every subscriber
+  std::uint32_t end;       // offset of its end in its segment
+  std::uint32_t id_begin;  // where its last event id stands in the segment
+  std::uint32_t id_size;   // 0: it has none
+};
+
+// An event id that went through a log, and with which frame.
+struct IdMark {
+  std::string id;
+  std::uint64_t frame = 0;     // ordinal of the frame that carried it
+  std::uint64_t sequence = 0;  // that frame's; 0: there was none yet
+};
+
+// A run of whole frames in one piece of memory. A frame never spans two segments.
+struct LogSegment {
+  SegmentRef bytes;
+  std::uint64_t base = 0;         // offset in the log of its first byte
+  std::uint64_t first_frame = 0;  // ordinal in the log of its first frame
+  std::vector<Frame> frames;
+  IdMark id_before;             // the last event id in the log before this segment
+  List<Subscription> laggards;  // blocked subscriptions whose cursor is in this segment
+
+  std::uint64_t end() const { return base + bytes->size(); }
+  // Index of the frame that holds this offset of the log; frames.size() at the segment's end.
+  std::size_t frame_at(std::uint64_t offset) const;
+  std::uint64_t frame_begin(std::size_t index) const { return base + (index == 0 ? 0 : frames[index - 1].end); }
+};
+
+// Told of readers whose cursor is about to be dropped; the segment still holds their bytes during the call.
+class LogObserver {
+ public:
+  virtual void fell_out(Subscription& subscription, const LogSegment& segment) = 0;
+
+ protected:
+  ~LogObserver() = default;
+};
+
+struct DirtyLogs;  // tag: the hub's list of logs that have frames to hand out
+
+// Subscriptions are in one of these lists:
+//   pending_   to be visited in this round          settled_   visited, or joined since the round began
+//   laggards   blocked, cursor in that segment      at_head_   blocked, cursor at the head
+// Invariant: when pending_ is empty, every settled cursor is at or beyond round_head_.
+class ChannelLog : public ListNode<DirtyLogs> {
+ public:
+  // `channel`: the name of the channel or pattern, for messages to people; must outlive the log, as the others must.
+  ChannelLog(std::string_view channel, const Encoding& encoding, LogObserver& observer, MemoryMeter& meter)
+      : channel_(channel), encoding_(encoding), observer_(observer), meter_(meter) {}
+
+  std::string_view channel() const { return channel_; }
+  const Encoding& encoding() const { return encoding_; }
+
+  // Bounds are the largest of what the users of this log ask for; 0 means none. `buffer_bytes` bounds the encoded bytes held (the newest
+  // frame is always kept), `max_message_bytes` what a publisher may send.
+  void raise_limits(std::size_t buffer_bytes, std::size_t max_message_bytes);
+  std::size_t max_message_bytes() const { return max_message_bytes_; }
+
+  // Appends one frame. `id` is a view into `frame` (empty: none). Cursors that the bound pushes out are reported to the observer.
+  void append(std::string_view frame, std::string_view id, std::uint64_t sequence, std::uint64_t now_ms);
+
+  std::uint64_t head() const { return head_; }
+  std::uint64_t tail() const { return segments_.empty() ? head_ : segments_.front()->base; }
+  std::uint64_t frame_count() const { return frame_count_; }
+  std::size_t bytes() const { return static_cast<std::size_t>(head_ - tail()); }
+  std::size_t attached() const { return attached_; }
+
+  // Gives the subscription a cursor at the head.
+  void attach(Subscription& subscription);
+  void detach(Subscription& subscription);
+
+  // The subscription's socket is full: leave it alone until `settle`. Its cursor must not be below the tail.
+  void lag(Subscription& subscription);
+  void settle(Subscription& subscription) { settled_.push_back(subscription); }
+
+  // Rounds. One round visits every subscription that can write once; `next_pending` settles and returns the next one, null at the end of
+  // the round. `defer` puts it back at the end of the round.
+  void begin_round();
+  Subscription* next_pending();
+  void defer(Subscription& subscription) { pending_.push_back(subscription); }
+  // Drops what every cursor has passed; true when frames arrived since the round began.
+  bool end_round();
+  bool in_round() const { return !pending_.empty(); }
+
+  // The segment that holds this offset; requires tail() <= offset < head().
+  const LogSegment& segment_at(std::uint64_t offset) const { return *segments_[index_at(offset)]; }
+  // The segment after it; null at the end.
+  const LogSegment* segment_after(const LogSegment& segment) const;
+
+  // How many frames end at or before this offset; requires tail() <= offset <= head().
+  std::uint64_t frames_before(std::uint64_t offset) const;
+
+  // The last event id that this subscription was given whole; sequence 0: none since it joined.
+  IdMark last_id(const Subscription& subscription) const;
+
+  // For tests: checks the invariants, and aborts when one is broken.
+  void validate() const;
+
+ private:
+  std::size_t index_at(std::uint64_t offset) const;
+  LogSegment& segment_with_room(std::size_t bytes);
+  void drop_front();
+
+  std::string_view channel_;
+  Encoding encoding_;
+  LogObserver& observer_;
+  MemoryMeter& meter_;
+  std::size_t buffer_bytes_ = 1;  // replaced by the first raise_limits
+  std::size_t max_message_bytes_ = 1;
+
+  std::vector<std::unique_ptr<LogSegment>> segments_;  // oldest first, contiguous in offsets and ordinals
+  std::uint64_t head_ = 0;
+  std::uint64_t frame_count_ = 0;
+  IdMark last_id_;  // as of the head
+  std::size_t next_capacity_ = 0;
+  std::size_t attached_ = 0;
+
+  std::uint64_t round_head_ = 0;
+  List<Subscription> pending_;
+  List<Subscription> settled_;
+  List<Subscription> at_head_;
+};
+
+}  // namespace sse

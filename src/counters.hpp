@@ -1,0 +1,23 @@
+// What one worker counted since it started.
+#pragma once
+
+#include <cstdint>
+
+namespace sse {
+
+struct Counters {
+  std::uint64_t subscribers_opened = 0;
+  std::uint64_t messages_received = 0;   // from brokers, for channels that somebody reads here
+  std::uint64_t messages_too_large = 0;  // dropped
+  std::uint64_t messages_empty = 0;      // dropped: payload form `event` without a single event
+  std::uint64_t payloads_not_json = 0;   // sent as text
+  std::uint64_t fields_invalid = 0;      // messages of which a field was left out
+  std::uint64_t sends = 0;
+  std::uint64_t bytes_sent = 0;
+  std::uint64_t slow_closed = 0;
+  std::uint64_t slow_skipped = 0;
+  std::uint64_t timed_out = 0;
+  std::uint64_t resets = 0;
+};
+
+}  // namespace sse

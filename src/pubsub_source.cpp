@@ -1,0 +1,235 @@
+#include "pubsub_source.hpp"
+
+#include <algorithm>
+
+namespace sse {
+
+using redis::ReplyType;
+using redis::ReplyView;
+using redis::Request;
+using redis::RequestKind;
+
+namespace {
+
+// A page reload, or the last reader of many, must not cost an UNSUBSCRIBE and a SUBSCRIBE.
+constexpr std::uint64_t kLingerMs = 5000;
+// A refused subscription (no permission) is asked for again this often, and complained of this often.
+constexpr std::uint64_t kRefusedRetryMs = 5000;
+constexpr std::uint64_t kRefusedLogMs = 60000;
+constexpr std::uint64_t kTooLargeLogMs = 1000;
+
+constexpr std::string_view kResetReason = "broker-away";
+
+std::string quoted(std::string_view text) { return '"' + std::string(text) + '"'; }
+
+}  // namespace
+
+PubsubSource::PubsubSource(Hub& hub, Logger& logger, redis::SessionTransport& subscription_transport,
+                           redis::SessionTransport& command_transport, const PubsubOptions& options)
+    : hub_(hub),
+      logger_(logger),
+      command_observer_(*this),
+      subscriptions_(options.login, *this, subscription_transport, options.max_reply_bytes, options.answer_timeout_ms),
+      commands_(options.login, command_observer_, command_transport, options.max_reply_bytes, options.answer_timeout_ms),
+      probe_(options.probe_channel, options.answer_timeout_ms),
+      too_large_log_(kTooLargeLogMs) {}
+
+void PubsubSource::add(Subscriber& subscriber, std::size_t index, TopicKind kind, std::string_view name, std::uint64_t now_ms) {
+  std::unique_ptr<Topic>& topic = topics(kind)[std::string(name)];
+  if (topic == nullptr) {
+    topic = std::make_unique<Topic>(hub_, kind, name);
+  }
+  topic->add(subscriber[index]);
+  static_cast<ListNode<ByLinger>&>(*topic).unlink();
+  if (!topic->remote.wanted && !static_cast<ListNode<ByRetry>&>(*topic).is_linked() && subscriptions_.is_ready()) {
+    send_subscribe(*topic, now_ms);
+  }
+}
+
+void PubsubSource::leave(Subscriber& subscriber, std::uint64_t now_ms) {
+  for (Subscription& subscription : subscriber) {
+    Topic* topic = subscription.topic;
+    if (topic == nullptr) {
+      continue;
+    }
+    topic->remove(subscription);
+    if (!topic->is_unused()) {
+      continue;
+    }
+    if (topic->remote.wanted) {
+      topic->remote.unused_since_ms = now_ms;
+      lingering_.push_back(*topic);
+    } else {
+      erase_if_idle(*topic);
+    }
+  }
+}
+
+void PubsubSource::admit_if_confirmed(Subscriber& subscriber) {
+  const bool all_confirmed =
+      std::all_of(subscriber.begin(), subscriber.end(), [](const Subscription& subscription) { return subscription.topic->remote.confirmed; });
+  if (all_confirmed) {
+    hub_.admit(subscriber);
+  }
+}
+
+void PubsubSource::send_subscribe(Topic& topic, std::uint64_t now_ms) {
+  topic.remote.wanted = true;
+  ++topic.remote.in_flight;
+  // One command for each channel, so that an error belongs to one channel.
+  subscriptions_.request({RequestKind::subscribe, &topic}, {topic.kind() == TopicKind::channel ? "SUBSCRIBE" : "PSUBSCRIBE", topic.name()},
+                         now_ms);
+}
+
+void PubsubSource::send_unsubscribe(Topic& topic, std::uint64_t now_ms) {
+  topic.remote.wanted = false;
+  topic.remote.confirmed = false;
+  ++topic.remote.in_flight;
+  subscriptions_.request({RequestKind::unsubscribe, &topic},
+                         {topic.kind() == TopicKind::channel ? "UNSUBSCRIBE" : "PUNSUBSCRIBE", topic.name()}, now_ms);
+}
+
+void PubsubSource::on_ready(const redis::ServerInfo& server, std::uint64_t now_ms) {
+  logger_.log(LogLevel::notice, "connected, version " + server.version + ", " + server.mode + ", " + server.role);
+  probe_.begin(subscriptions_, now_ms);
+  for (Topics* all : {&channels_, &patterns_}) {
+    for (auto& [name, topic] : *all) {
+      send_subscribe(*topic, now_ms);
+    }
+  }
+}
+
+void PubsubSource::subscriptions_lost() {
+  subscriptions_.disconnected();
+  refused_.clear();
+  lingering_.clear();
+  for (Topics* all : {&channels_, &patterns_}) {
+    for (auto entry = all->begin(); entry != all->end();) {
+      Topic& topic = *entry->second;
+      topic.remote.in_flight = 0;
+      topic.remote.wanted = false;
+      topic.remote.confirmed = false;
+      entry = topic.is_unused() ? all->erase(entry) : std::next(entry);
+    }
+  }
+}
+
+void PubsubSource::commands_lost() {
+  commands_.disconnected();
+  probe_.command_lost();
+}
+
+void PubsubSource::on_reply(const Request& request, ReplyView reply, std::uint64_t now_ms) {
+  switch (request.kind) {
+    case RequestKind::subscribe:
+      on_subscribe_reply(*static_cast<Topic*>(request.context), reply, now_ms);
+      break;
+    case RequestKind::unsubscribe: {
+      Topic& topic = *static_cast<Topic*>(request.context);
+      --topic.remote.in_flight;
+      erase_if_idle(topic);
+      break;
+    }
+    case RequestKind::probe_subscribe:
+      if (!probe_.on_subscribed(reply)) {
+        log_probe_refused(reply);
+      }
+      break;
+    default:
+      break;
+  }
+}
+
+void PubsubSource::CommandObserver::on_reply(const Request& request, ReplyView reply, std::uint64_t now_ms) {
+  if (request.kind == RequestKind::probe_publish && !source.probe_.on_published(reply, now_ms)) {
+    source.log_probe_refused(reply);
+  }
+}
+
+void PubsubSource::log_probe_refused(ReplyView reply) {
+  logger_.log(LogLevel::notice, "delivery cannot be probed, PING has to do: " + std::string(reply.text()));
+}
+
+void PubsubSource::on_subscribe_reply(Topic& topic, ReplyView reply, std::uint64_t now_ms) {
+  --topic.remote.in_flight;
+  if (topic.remote.in_flight != 0 || !topic.remote.wanted) {
+    return;  // a later command decides
+  }
+  if (reply.type() == ReplyType::error) {
+    on_refused(topic, reply.text(), now_ms);
+  } else {
+    on_confirmed(topic, now_ms);
+  }
+}
+
+void PubsubSource::on_confirmed(Topic& topic, std::uint64_t now_ms) {
+  topic.remote.confirmed = true;
+  // Who has a stream open already was without this subscription until now.
+  topic.announce_reset(kResetReason, now_ms);
+  for (Subscription* waiting = topic.waiting().front(); waiting != nullptr;) {
+    Subscriber& subscriber = *waiting->subscriber;
+    waiting = topic.waiting().after(*waiting);
+    admit_if_confirmed(subscriber);
+  }
+}
+
+void PubsubSource::on_refused(Topic& topic, std::string_view error, std::uint64_t now_ms) {
+  topic.remote.wanted = false;
+  if (topic.is_unused()) {
+    erase_if_idle(topic);
+    return;
+  }
+  if (topic.remote.refusal_logged_ms == 0 || now_ms - topic.remote.refusal_logged_ms >= kRefusedLogMs) {
+    topic.remote.refusal_logged_ms = now_ms;
+    logger_.log(LogLevel::error, std::string(topic.kind() == TopicKind::channel ? "channel " : "pattern ") + quoted(topic.name()) +
+                                     " refused: " + std::string(error));
+  }
+  topic.remote.retry_ms = now_ms + kRefusedRetryMs;
+  refused_.push_back(topic);
+}
+
+void PubsubSource::on_push(ReplyView push, std::uint64_t now_ms) {
+  const bool by_pattern = push.at(0).text() == "pmessage";
+  if (push.size() != (by_pattern ? 4U : 3U)) {
+    return;
+  }
+  const std::string_view name = push.at(1).text();
+  const std::string_view channel = by_pattern ? push.at(2).text() : name;
+  const std::string_view payload = push.at(by_pattern ? 3 : 2).text();
+  if (!by_pattern && probe_.on_message(channel, payload)) {
+    return;
+  }
+  Topics& all = by_pattern ? patterns_ : channels_;
+  key_.assign(name);
+  const auto found = all.find(key_);
+  if (found == all.end()) {
+    return;
+  }
+  if (!found->second->deliver(channel, payload, now_ms) && too_large_log_.allows(now_ms)) {
+    std::string line = "message of " + std::to_string(payload.size()) + " bytes on channel " + quoted(channel) + " dropped: over sse_max_message";
+    if (const std::uint64_t suppressed = too_large_log_.take_suppressed()) {
+      line += " (" + std::to_string(suppressed) + " more since the last such line)";
+    }
+    logger_.log(LogLevel::warn, line);
+  }
+}
+
+bool PubsubSource::tick(std::uint64_t now_ms) {
+  for (Topic* topic = lingering_.front(); topic != nullptr && now_ms - topic->remote.unused_since_ms >= kLingerMs; topic = lingering_.front()) {
+    lingering_.pop_front();
+    send_unsubscribe(*topic, now_ms);
+  }
+  for (Topic* topic = refused_.front(); topic != nullptr && topic->remote.retry_ms <= now_ms; topic = refused_.front()) {
+    refused_.pop_front();
+    send_subscribe(*topic, now_ms);
+  }
+  return !subscriptions_.is_ready() || probe_.check(subscriptions_, commands_, now_ms);
+}
+
+void PubsubSource::erase_if_idle(Topic& topic) {
+  if (topic.is_unused() && topic.remote.in_flight == 0 && !topic.remote.wanted) {
+    topics(topic.kind()).erase(std::string(topic.name()));
+  }
+}
+
+}  // namespace sse

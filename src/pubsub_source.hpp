@@ -1,0 +1,95 @@
+// Messages from Redis pub/sub: subscribes to what somebody reads here, and hands what arrives to the topics' logs. Live only: after a
+// broken connection everybody is told with a reset. One for each broker and worker.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+#include "delivery_probe.hpp"
+#include "hub.hpp"
+#include "logger.hpp"
+#include "redis_session.hpp"
+#include "topic.hpp"
+
+namespace sse {
+
+struct PubsubOptions {
+  redis::Login login;
+  std::string probe_channel;  // of this worker and broker alone
+  std::size_t max_reply_bytes = 0;
+  std::uint64_t answer_timeout_ms = 0;
+};
+
+class PubsubSource final : private redis::SessionObserver {
+ public:
+  // Hub, logger and transports (of the two connections) must outlive the source.
+  PubsubSource(Hub& hub, Logger& logger, redis::SessionTransport& subscription_transport, redis::SessionTransport& command_transport,
+               const PubsubOptions& options);
+  PubsubSource(const PubsubSource&) = delete;
+  PubsubSource& operator=(const PubsubSource&) = delete;
+
+  redis::Session& subscription_session() { return subscriptions_; }
+  redis::Session& command_session() { return commands_; }
+
+  // Adds one channel or pattern to a waiting subscriber, as its subscription number `index`.
+  void add(Subscriber& subscriber, std::size_t index, TopicKind kind, std::string_view name, std::uint64_t now_ms);
+
+  // All are added: the hub admits the subscriber as soon as all are confirmed, at once if they are.
+  void subscribe(Subscriber& subscriber) { admit_if_confirmed(subscriber); }
+
+  // The subscriber goes away. The hub has forgotten it.
+  void leave(Subscriber& subscriber, std::uint64_t now_ms);
+
+  // The connection's socket is closed.
+  void subscriptions_lost();
+  void commands_lost();
+
+  // To be called several times in `answer_timeout_ms`. False: messages do not arrive, the subscription connection is of no use.
+  bool tick(std::uint64_t now_ms);
+
+  std::size_t topic_count() const { return channels_.size() + patterns_.size(); }
+
+ private:
+  using Topics = std::unordered_map<std::string, std::unique_ptr<Topic>>;
+
+  struct CommandObserver final : redis::SessionObserver {
+    explicit CommandObserver(PubsubSource& owner) : source(owner) {}
+    void on_ready(const redis::ServerInfo&, std::uint64_t) override {}
+    void on_reply(const redis::Request& request, redis::ReplyView reply, std::uint64_t now_ms) override;
+    void on_push(redis::ReplyView, std::uint64_t) override {}
+    PubsubSource& source;
+  };
+
+  void on_ready(const redis::ServerInfo& server, std::uint64_t now_ms) override;
+  void on_reply(const redis::Request& request, redis::ReplyView reply, std::uint64_t now_ms) override;
+  void on_push(redis::ReplyView push, std::uint64_t now_ms) override;
+
+  Topics& topics(TopicKind kind) { return kind == TopicKind::channel ? channels_ : patterns_; }
+  void send_subscribe(Topic& topic, std::uint64_t now_ms);
+  void send_unsubscribe(Topic& topic, std::uint64_t now_ms);
+  void on_subscribe_reply(Topic& topic, redis::ReplyView reply, std::uint64_t now_ms);
+  void on_confirmed(Topic& topic, std::uint64_t now_ms);
+  void on_refused(Topic& topic, std::string_view error, std::uint64_t now_ms);
+  void admit_if_confirmed(Subscriber& subscriber);
+  void log_probe_refused(redis::ReplyView reply);
+  void erase_if_idle(Topic& topic);
+
+  Hub& hub_;
+  Logger& logger_;
+  CommandObserver command_observer_;
+  redis::Session subscriptions_;
+  redis::Session commands_;
+  DeliveryProbe probe_;
+  Topics channels_;
+  Topics patterns_;
+  List<Topic, ByLinger> lingering_;  // unused, oldest first
+  List<Topic, ByRetry> refused_;     // to be asked again, soonest first
+  std::string key_;                  // scratch for look-ups
+  LogLimit too_large_log_;
+};
+
+}  // namespace sse

@@ -1,0 +1,115 @@
+// One connection to Redis as a state machine: bytes in, bytes out. Logs in, pipelines requests, tells answers from pushed messages,
+// and knows when the server owes an answer for too long. The socket and the clock are the caller's.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <initializer_list>
+#include <string>
+#include <string_view>
+
+#include "redis_reply.hpp"
+
+namespace sse::redis {
+
+struct Login {
+  std::string user;      // empty with a password: the default user
+  std::string password;  // empty: no AUTH
+  std::uint32_t db = 0;
+  std::string client_name;  // as CLIENT LIST shows it; no spaces
+};
+
+struct ServerInfo {
+  std::string version;
+  std::string mode;
+  std::string role;
+};
+
+enum class RequestKind : std::uint8_t { hello, select, subscribe, unsubscribe, probe_subscribe, probe_publish, ping };
+
+struct Request {
+  RequestKind kind;
+  void* context = nullptr;  // the requester's; not touched
+};
+
+class SessionObserver {
+ public:
+  // Logged in: requests may be sent.
+  virtual void on_ready(const ServerInfo& server, std::uint64_t now_ms) = 0;
+  // The answer to a request, an error included, in the order of the requests.
+  virtual void on_reply(const Request& request, ReplyView reply, std::uint64_t now_ms) = 0;
+  // A published message: `message` or `pmessage`.
+  virtual void on_push(ReplyView push, std::uint64_t now_ms) = 0;
+
+ protected:
+  ~SessionObserver() = default;
+};
+
+class SessionTransport {
+ public:
+  // There are bytes to write where there were none.
+  virtual void on_output() = 0;
+
+ protected:
+  ~SessionTransport() = default;
+};
+
+class Session {
+ public:
+  // `max_reply_bytes`: a larger reply ends the connection. `answer_timeout_ms`: how long the server may be silent while it owes an answer.
+  Session(Login login, SessionObserver& observer, SessionTransport& transport, std::size_t max_reply_bytes, std::uint64_t answer_timeout_ms)
+      : login_(std::move(login)), observer_(observer), transport_(transport), reader_(max_reply_bytes), answer_timeout_ms_(answer_timeout_ms) {}
+
+  // The socket is connected: begins to log in.
+  void connected(std::uint64_t now_ms);
+
+  // False when the connection is of no more use; error() says why. The caller closes it and calls disconnected().
+  bool receive(std::string_view bytes, std::uint64_t now_ms);
+
+  // The socket is closed: every request without an answer is forgotten, nothing unsent is kept.
+  void disconnected();
+
+  bool is_ready() const { return state_ == State::ready; }
+
+  // Requires is_ready().
+  void request(const Request& request, std::initializer_list<std::string_view> arguments, std::uint64_t now_ms);
+
+  // False when the server owes an answer for too long; error() says so.
+  bool check_timeout(std::uint64_t now_ms);
+
+  std::string_view output() const { return std::string_view(output_).substr(written_); }
+  void written(std::size_t bytes);
+
+  std::uint64_t last_received_ms() const { return last_received_ms_; }
+  const std::string& error() const { return error_; }
+
+ private:
+  enum class State : std::uint8_t { disconnected, login, ready };
+
+  struct Unanswered {
+    Request request;
+    std::uint64_t sent_ms;
+  };
+
+  void send(const Request& request, const std::string_view* arguments, std::size_t count, std::uint64_t now_ms);
+  bool dispatch(ReplyView reply, std::uint64_t now_ms);
+  bool login_reply(RequestKind kind, ReplyView reply, std::uint64_t now_ms);
+  bool fail(std::string error);
+
+  Login login_;
+  SessionObserver& observer_;
+  SessionTransport& transport_;
+  ReplyReader reader_;
+  std::uint64_t answer_timeout_ms_;
+
+  State state_ = State::disconnected;
+  ServerInfo server_;
+  std::deque<Unanswered> unanswered_;
+  std::string output_;
+  std::size_t written_ = 0;
+  std::uint64_t last_received_ms_ = 0;
+  std::string error_;
+};
+
+}  // namespace sse::redis

@@ -1,0 +1,266 @@
+#include "subscriber.hpp"
+
+#include <algorithm>
+#include <cassert>
+#include <string>
+#include <vector>
+
+namespace sse {
+
+const char* to_string(CloseReason reason) {
+  switch (reason) {
+    case CloseReason::client:
+      return "client";
+    case CloseReason::slow:
+      return "slow";
+    case CloseReason::drain:
+      return "drain";
+    case CloseReason::lifetime:
+      return "lifetime";
+    case CloseReason::limit:
+      return "limit";
+    case CloseReason::error:
+      break;
+  }
+  return "error";
+}
+
+namespace {
+
+// A walk over the frames that one subscription has yet to get.
+struct FrameWalk {
+  Subscription* subscription;
+  const LogSegment* segment;
+  std::size_t index;
+  std::uint64_t offset;
+
+  const Frame& frame() const { return segment->frames[index]; }
+
+  Piece piece() const {
+    const std::uint64_t in_segment = offset - segment->base;
+    return {segment->bytes->data() + in_segment, frame().end - static_cast<std::size_t>(in_segment), segment->bytes.get(), subscription,
+            frame().due_ms, Piece::Source::log};
+  }
+
+  // False at the log's head.
+  bool next() {
+    offset = segment->base + frame().end;
+    if (++index == segment->frames.size()) {
+      segment = subscription->log->segment_after(*segment);
+      index = 0;
+    }
+    return segment != nullptr;
+  }
+};
+
+bool is_due(const Subscription& subscription) {
+  return subscription.attached && !subscription.skipped && subscription.offset < subscription.log->head();
+}
+
+FrameWalk walk_from(Subscription& subscription) {
+  const LogSegment& segment = subscription.log->segment_at(subscription.offset);
+  return {&subscription, &segment, static_cast<std::size_t>(subscription.frame - segment.first_frame), subscription.offset};
+}
+
+}  // namespace
+
+void PrivateBytes::advance(std::size_t bytes) {
+  assert(bytes <= size);
+  position += bytes;
+  size -= bytes;
+  if (size == 0) {
+    segment = SegmentRef();
+    position = nullptr;
+  }
+}
+
+Subscriber::Subscriber(Sink& sink, const SubscriberOptions& options, const ReadOptions& reading, std::size_t subscriptions)
+    : sink_(sink), options_(options), reading_(reading), subscriptions_(new Subscription[subscriptions]), size_(subscriptions) {
+  for (Subscription& subscription : *this) {
+    subscription.subscriber = this;
+  }
+}
+
+Subscriber::~Subscriber() = default;
+
+std::string Subscriber::last_id() const {
+  if (state_ == State::closed) {
+    return final_id_;
+  }
+  IdMark last;
+  for (std::size_t i = 0; i < size_; ++i) {
+    const Subscription& subscription = subscriptions_[i];
+    if (subscription.attached && !subscription.skipped) {
+      IdMark mark = subscription.log->last_id(subscription);
+      if (mark.sequence > last.sequence) {
+        last = std::move(mark);
+      }
+    }
+  }
+  return last.id;
+}
+
+void Subscriber::push_own(std::string_view bytes, std::uint64_t now_ms, MemoryMeter& meter) {
+  SegmentRef segment = Segment::allocate(own_.size + bytes.size(), meter);
+  if (own_.size != 0) {
+    segment->append({own_.position, own_.size});
+  } else {
+    own_.due_ms = now_ms;
+  }
+  segment->append(bytes);
+  own_.position = segment->data();
+  own_.size = segment->size();
+  own_.segment = std::move(segment);
+}
+
+void Subscriber::gather_frame_rest(Batch& batch) const {
+  if (pinned_.size != 0) {
+    batch.add({pinned_.position, pinned_.size, pinned_.segment.get(), nullptr, pinned_.due_ms, Piece::Source::pinned});
+  } else if (mid_frame_ != nullptr) {
+    batch.add(walk_from(*mid_frame_).piece());
+  }
+}
+
+void Subscriber::gather_one_log(Batch& batch, Subscription& subscription) const {
+  FrameWalk walk = walk_from(subscription);
+  while (walk.segment != nullptr && !batch.is_full()) {
+    Piece run = walk.piece();
+    run.size = static_cast<std::size_t>(walk.segment->end() - walk.offset);
+    batch.add(run);
+    walk.offset = walk.segment->end();
+    walk.segment = subscription.log->segment_after(*walk.segment);
+    walk.index = 0;
+  }
+}
+
+void Subscriber::gather_logs_by_arrival(Batch& batch) const {
+  std::vector<FrameWalk> walks;
+  for (std::size_t i = 0; i < size_; ++i) {
+    if (is_due(subscriptions_[i])) {
+      walks.push_back(walk_from(subscriptions_[i]));
+      if (&subscriptions_[i] == mid_frame_ && !walks.back().next()) {
+        walks.pop_back();  // the frame in the middle is in the batch already
+      }
+    }
+  }
+  while (!walks.empty() && !batch.is_full()) {
+    const auto first = std::min_element(walks.begin(), walks.end(), [](const FrameWalk& a, const FrameWalk& b) { return a.frame().sequence < b.frame().sequence; });
+    batch.add(first->piece());
+    if (!first->next()) {
+      walks.erase(first);
+    }
+  }
+}
+
+void Subscriber::gather(Batch& batch) {
+  if (at_frame_boundary()) {
+    for (Subscription& subscription : *this) {
+      if (subscription.skipped) {
+        subscription.skipped = false;
+        subscription.offset = subscription.log->head();
+        subscription.frame = subscription.log->frame_count();
+      }
+    }
+  }
+  Subscription* only = nullptr;
+  std::size_t due = 0;
+  if (!ending_) {
+    for (Subscription& subscription : *this) {
+      if (is_due(subscription)) {
+        only = &subscription;
+        ++due;
+      }
+    }
+  }
+  const bool own_first = own_.size != 0;
+  if (due == 1 && !own_first && pinned_.size == 0 && (mid_frame_ == nullptr || mid_frame_ == only)) {
+    gather_one_log(batch, *only);
+    return;
+  }
+  gather_frame_rest(batch);
+  if (own_first) {
+    batch.add({own_.position, own_.size, own_.segment.get(), nullptr, own_.due_ms, Piece::Source::own});
+  }
+  if (due != 0) {
+    gather_logs_by_arrival(batch);
+  }
+}
+
+void Subscriber::advance(const Batch& batch, std::size_t accepted) {
+  for (const Piece& piece : batch) {
+    if (accepted == 0) {
+      break;
+    }
+    const std::size_t bytes = std::min(piece.size, accepted);
+    accepted -= bytes;
+    switch (piece.source) {
+      case Piece::Source::pinned:
+        pinned_.advance(bytes);
+        if (pinned_.size == 0) {
+          ++events_sent_;
+        }
+        break;
+      case Piece::Source::own:
+        own_.advance(bytes);
+        own_begun_ = own_.size != 0;
+        break;
+      case Piece::Source::log: {
+        Subscription& subscription = *piece.subscription;
+        const ChannelLog& log = *subscription.log;
+        subscription.offset += bytes;
+        const std::uint64_t frame = log.frames_before(subscription.offset);
+        events_sent_ += frame - subscription.frame;
+        subscription.frame = frame;
+        mid_frame_ = nullptr;
+        if (subscription.offset != log.head()) {
+          const LogSegment& segment = log.segment_at(subscription.offset);
+          if (segment.frame_begin(static_cast<std::size_t>(frame - segment.first_frame)) != subscription.offset) {
+            mid_frame_ = &subscription;
+          }
+        }
+        break;
+      }
+    }
+  }
+}
+
+bool Subscriber::is_caught_up() const {
+  return at_frame_boundary() && own_.size == 0 &&
+         (ending_ || std::none_of(subscriptions_.get(), subscriptions_.get() + size_, [](const Subscription& s) { return is_due(s) || s.skipped; }));
+}
+
+std::optional<std::uint64_t> Subscriber::oldest_due_ms() const {
+  std::optional<std::uint64_t> oldest;
+  const auto consider = [&oldest](std::uint64_t due_ms) {
+    if (!oldest || due_ms < *oldest) {
+      oldest = due_ms;
+    }
+  };
+  if (pinned_.size != 0) {
+    consider(pinned_.due_ms);
+  }
+  if (own_.size != 0) {
+    consider(own_.due_ms);
+  }
+  for (std::size_t i = 0; i < size_; ++i) {
+    if (is_due(subscriptions_[i]) && subscriptions_[i].offset >= subscriptions_[i].log->tail()) {
+      consider(walk_from(subscriptions_[i]).frame().due_ms);
+    }
+  }
+  return oldest;
+}
+
+void Subscriber::skip(Subscription& subscription, const LogSegment* segment) {
+  assert(!subscription.skipped);
+  if (mid_frame_ == &subscription) {
+    assert(segment != nullptr);
+    const std::size_t index = static_cast<std::size_t>(subscription.frame - segment->first_frame);
+    const auto in_segment = static_cast<std::size_t>(subscription.offset - segment->base);
+    pinned_ = {segment->bytes, segment->bytes->data() + in_segment, segment->frames[index].end - in_segment, segment->frames[index].due_ms};
+    mid_frame_ = nullptr;
+  }
+  subscription.unlink();
+  subscription.skipped = true;
+}
+
+}  // namespace sse

@@ -1,0 +1,116 @@
+// One event stream: its cursors, and the few bytes that are its own.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "batch.hpp"
+#include "channel_log.hpp"
+#include "encoding.hpp"
+#include "list.hpp"
+#include "sink.hpp"
+#include "subscription.hpp"
+
+namespace sse {
+
+enum class SlowPolicy : std::uint8_t { close, skip };
+
+struct SubscriberOptions {
+  SlowPolicy slow = SlowPolicy::close;
+  std::uint64_t keepalive_ms = 0;     // 0: off
+  std::uint64_t send_timeout_ms = 0;  // 0: off
+};
+
+struct ByKeepalive;  // tags of the hub's lists
+struct ByOpening;
+struct ByBlocked;
+
+// Bytes that only one subscriber has yet to get.
+struct PrivateBytes {
+  SegmentRef segment;
+  const char* position = nullptr;
+  std::size_t size = 0;
+  std::uint64_t due_ms = 0;
+
+  void advance(std::size_t bytes);
+};
+
+// Life: waiting (for the broker) → opening (the header may go out) → open → closed. Exactly one end or abort.
+//
+// Order on the wire: the rest of a frame that was begun (pinned, or of `mid_frame_`), then own bytes, then the logs by arrival.
+// Invariant: at most one of pinned_, mid_frame_ and own_begun_ is set; with none, the stream stands at a frame boundary.
+class Subscriber : public ListNode<ByKeepalive>, public ListNode<ByOpening>, public ListNode<ByBlocked> {
+ public:
+  enum class State : std::uint8_t { waiting, opening, open, closed };
+
+  // `subscriptions`: how many channels it will have. `reading` and the sink must outlive it.
+  Subscriber(Sink& sink, const SubscriberOptions& options, const ReadOptions& reading, std::size_t subscriptions);
+  ~Subscriber();
+
+  const SubscriberOptions& options() const { return options_; }
+  const ReadOptions& reading() const { return reading_; }
+  State state() const { return state_; }
+  std::uint64_t events_sent() const { return events_sent_; }
+  std::size_t size() const { return size_; }
+  Subscription& operator[](std::size_t i) { return subscriptions_[i]; }
+  const Subscription& operator[](std::size_t i) const { return subscriptions_[i]; }
+  Subscription* begin() { return subscriptions_.get(); }
+  Subscription* end() { return subscriptions_.get() + size_; }
+
+  // The last event id that was given whole; empty when there was none. Also after the stream was closed.
+  std::string last_id() const;
+
+  bool at_frame_boundary() const { return pinned_.size == 0 && mid_frame_ == nullptr && !own_begun_; }
+
+ private:
+  friend class Hub;
+  friend class KeepaliveQueues;
+
+  // Queues whole frames (already in this subscriber's framing) before everything that is not begun yet.
+  void push_own(std::string_view bytes, std::uint64_t now_ms, MemoryMeter& meter);
+
+  // Everything that is due, in order, up to what the batch holds. While ending: only up to the boundary, and own bytes.
+  void gather(Batch& batch);
+
+  // The first `accepted` bytes of the batch are given.
+  void advance(const Batch& batch, std::size_t accepted);
+
+  // True when nothing is due.
+  bool is_caught_up() const;
+
+  // When the oldest byte became due that was not yet given; nothing when caught up.
+  std::optional<std::uint64_t> oldest_due_ms() const;
+
+  // Fell out of a log: keeps the rest of the frame that it is in the middle of, and gives up its place until there is room.
+  void skip(Subscription& subscription, const LogSegment* segment);
+
+  void gather_frame_rest(Batch& batch) const;
+  void gather_one_log(Batch& batch, Subscription& subscription) const;
+  void gather_logs_by_arrival(Batch& batch) const;
+
+  Sink& sink_;
+  SubscriberOptions options_;
+  const ReadOptions& reading_;
+  std::unique_ptr<Subscription[]> subscriptions_;
+  std::size_t size_;
+
+  PrivateBytes pinned_;
+  PrivateBytes own_;
+  Subscription* mid_frame_ = nullptr;
+  bool own_begun_ = false;
+  bool blocked_ = false;  // no room in the socket
+  bool ending_ = false;   // gets no more from the logs; ends once its own bytes are out
+  State state_ = State::waiting;
+  Framing framing_ = Framing::plain;
+  CloseReason end_reason_ = CloseReason::client;
+
+  std::uint64_t events_sent_ = 0;
+  std::uint64_t last_write_ms_ = 0;
+  std::string final_id_;  // last_id() as of the close
+};
+
+}  // namespace sse
