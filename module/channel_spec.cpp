@@ -1,0 +1,111 @@
+#include "channel_spec.hpp"
+
+#include <algorithm>
+#include <cctype>
+
+#include "channel_name.hpp"
+
+namespace sse::ngx {
+
+namespace {
+
+constexpr std::string_view kPatternPrefix = "pattern:";
+
+// The length of the variable reference ($name, ${name}, $1) at the beginning of the text.
+std::size_t variable_length(std::string_view text) {
+  if (text.size() > 1 && text[1] == '{') {
+    const std::size_t end = text.find('}');
+    return end == std::string_view::npos ? text.size() : end + 1;
+  }
+  if (text.size() > 1 && text[1] >= '1' && text[1] <= '9') {
+    return 2;
+  }
+  std::size_t length = 1;
+  while (length < text.size() && (std::isalnum(static_cast<unsigned char>(text[length])) != 0 || text[length] == '_')) {
+    ++length;
+  }
+  return length;
+}
+
+bool add(std::vector<ChannelName>& channels, TopicKind kind, std::string_view name, std::string& error) {
+  if (const char* wrong = channel_name_error(name)) {
+    error = std::string("channel name ") + wrong;
+    return false;
+  }
+  ChannelName channel{kind, std::string(name)};
+  if (std::find(channels.begin(), channels.end(), channel) == channels.end()) {
+    channels.push_back(std::move(channel));
+  }
+  return true;
+}
+
+}  // namespace
+
+bool ChannelSpec::add_part(ngx_conf_t* cf, std::string_view text, bool is_variable) {
+  Part part{is_variable, {}};
+  ngx_str_t value = copy(cf->pool, text);
+  ngx_http_compile_complex_value_t compile;
+  ngx_memzero(&compile, sizeof(compile));
+  compile.cf = cf;
+  compile.value = &value;
+  compile.complex_value = &part.value;
+  if (value.data == nullptr || ngx_http_compile_complex_value(&compile) != NGX_OK) {
+    return false;
+  }
+  parts_.push_back(part);
+  return true;
+}
+
+bool ChannelSpec::compile(ngx_conf_t* cf, const ngx_str_t& text, Form form) {
+  form_ = form;
+  std::string_view rest = view(text);
+  if (form == Form::one && rest.substr(0, kPatternPrefix.size()) == kPatternPrefix) {
+    kind_ = TopicKind::pattern;
+    rest.remove_prefix(kPatternPrefix.size());
+  }
+  if (rest.empty()) {
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "empty channel name \"%V\": 1 to 256 bytes are allowed", &text);
+    return false;
+  }
+  while (!rest.empty()) {
+    const bool is_variable = rest.front() == '$';
+    const std::size_t length = is_variable ? variable_length(rest) : std::min(rest.find('$'), rest.size());
+    if (!add_part(cf, rest.substr(0, length), is_variable)) {
+      return false;
+    }
+    rest.remove_prefix(length);
+  }
+  if (form == Form::one && parts_.size() == 1 && !parts_.front().is_variable) {
+    if (const char* wrong = channel_name_error(view(parts_.front().value.value))) {
+      ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "channel name \"%V\" %s", &text, wrong);
+      return false;
+    }
+  }
+  return true;
+}
+
+bool ChannelSpec::evaluate(ngx_http_request_t* r, std::vector<ChannelName>& channels, std::string& error) const {
+  std::string name;
+  for (const Part& part : parts_) {
+    ngx_str_t value;
+    if (ngx_http_complex_value(r, const_cast<ngx_http_complex_value_t*>(&part.value), &value) != NGX_OK) {
+      return false;
+    }
+    if (part.is_variable && kind_ == TopicKind::pattern) {
+      name += escape_glob(view(value));
+    } else {
+      name += view(value);
+    }
+  }
+  if (form_ == Form::one) {
+    return add(channels, kind_, name, error);
+  }
+  std::vector<std::string_view> names;
+  if (!split_channel_list(name, names)) {
+    error = "channel list has an empty name";
+    return false;
+  }
+  return std::all_of(names.begin(), names.end(), [&](std::string_view item) { return add(channels, TopicKind::channel, item, error); });
+}
+
+}  // namespace sse::ngx

@@ -1,0 +1,45 @@
+// The channels of a location, as the directives name them and as a request makes them out.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "ngx.hpp"
+#include "topic.hpp"
+
+namespace sse::ngx {
+
+struct ChannelName {
+  TopicKind kind;
+  std::string name;
+
+  bool operator==(const ChannelName& other) const { return kind == other.kind && name == other.name; }
+};
+
+// One argument of sse_subscribe or sse_subscribe_list. What a variable yields is data: it cannot make a pattern or, but for
+// sse_subscribe_list, a list.
+class ChannelSpec {
+ public:
+  enum class Form : std::uint8_t { one, list };
+
+  // False after an error, which was logged.
+  bool compile(ngx_conf_t* cf, const ngx_str_t& text, Form form);
+
+  // Appends the request's channels, each once. False when there is something wrong: `error` says what to the client, or is empty when
+  // a variable could not be had.
+  bool evaluate(ngx_http_request_t* r, std::vector<ChannelName>& channels, std::string& error) const;
+
+ private:
+  struct Part {
+    bool is_variable;
+    ngx_http_complex_value_t value;
+  };
+
+  bool add_part(ngx_conf_t* cf, std::string_view text, bool is_variable);
+
+  Form form_ = Form::one;
+  TopicKind kind_ = TopicKind::channel;
+  std::vector<Part> parts_;
+};
+
+}  // namespace sse::ngx

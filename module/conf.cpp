@@ -1,0 +1,130 @@
+#include "conf.hpp"
+
+#include <algorithm>
+
+#include "fence.hpp"
+
+namespace sse::ngx {
+
+namespace {
+
+constexpr ngx_msec_t kDrainMs = 30000;
+
+// What merge_loc_conf does for a location that has channels.
+bool complete(ngx_conf_t* cf, LocConf& conf) {
+  if (conf.broker_url.len == 0) {
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "\"sse_subscribe\" has no broker: \"sse_broker redis://host:port;\" is needed in its location or above "
+                       "(the embedded broker \"local:\" is not supported yet)");
+    return false;
+  }
+  auto* main = static_cast<MainConf*>(ngx_http_conf_get_module_main_conf(cf, ngx_http_sse_module));
+  conf.broker = find_or_add_broker(cf, *main->brokers,
+                                   {view(conf.broker_url), view(conf.password_file), conf.broker_connect_timeout_ms,
+                                    conf.broker_read_timeout_ms, conf.max_message_bytes});
+  if (conf.broker == nullptr) {
+    return false;
+  }
+
+  if (conf.buffer_bytes != 0 && (conf.max_message_bytes == 0 || conf.buffer_bytes < 2 * conf.max_message_bytes)) {
+    ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
+                       "\"sse_buffer_size\" %uz is below twice \"sse_max_message\" %uz: one large message may push out a reader that "
+                       "is not slow",
+                       conf.buffer_bytes, conf.max_message_bytes);
+  }
+
+  auto* reading = create_in<ReadOptions>(cf->pool);
+  if (reading == nullptr) {
+    return false;
+  }
+  reading->encoding.payload = static_cast<PayloadForm>(conf.payload);
+  reading->encoding.default_event.kind = static_cast<DefaultEvent::Kind>(conf.default_event_kind);
+  reading->encoding.default_event.name = view(conf.default_event_name);
+  reading->encoding.reset_event = view(conf.reset_event);
+  reading->buffer_bytes = conf.buffer_bytes;
+  reading->max_message_bytes = conf.max_message_bytes;
+  conf.reading = reading;
+  return true;
+}
+
+}  // namespace
+
+void* create_main_conf(ngx_conf_t* cf) {
+  return fence(cf->log, static_cast<void*>(nullptr), [cf]() -> void* {
+    auto* conf = static_cast<MainConf*>(ngx_pcalloc(cf->pool, sizeof(MainConf)));
+    if (conf == nullptr) {
+      return nullptr;
+    }
+    conf->brokers = create_in<BrokerConfs>(cf->pool);
+    conf->drain_ms = NGX_CONF_UNSET_MSEC;
+    return conf->brokers == nullptr ? nullptr : conf;
+  });
+}
+
+char* init_main_conf(ngx_conf_t*, void* data) {
+  auto* conf = static_cast<MainConf*>(data);
+  ngx_conf_init_msec_value(conf->drain_ms, kDrainMs);
+  return NGX_CONF_OK;
+}
+
+void* create_loc_conf(ngx_conf_t* cf) {
+  auto* conf = static_cast<LocConf*>(ngx_pcalloc(cf->pool, sizeof(LocConf)));
+  if (conf == nullptr) {
+    return nullptr;
+  }
+  conf->broker_connect_timeout_ms = NGX_CONF_UNSET_MSEC;
+  conf->broker_read_timeout_ms = NGX_CONF_UNSET_MSEC;
+  conf->payload = NGX_CONF_UNSET_UINT;
+  conf->default_event_kind = NGX_CONF_UNSET_UINT;
+  conf->greeting = static_cast<ngx_http_complex_value_t*>(NGX_CONF_UNSET_PTR);
+  conf->retry.state = NGX_CONF_UNSET_UINT;
+  conf->open_timeout_ms = NGX_CONF_UNSET_MSEC;
+  conf->keepalive_ms = NGX_CONF_UNSET_MSEC;
+  conf->send_timeout_ms = NGX_CONF_UNSET_MSEC;
+  conf->max_message_bytes = NGX_CONF_UNSET_SIZE;
+  conf->buffer_bytes = NGX_CONF_UNSET_SIZE;
+  conf->max_channels = NGX_CONF_UNSET_UINT;
+  conf->slow = NGX_CONF_UNSET_UINT;
+  conf->direct = NGX_CONF_UNSET;
+  return conf;
+}
+
+char* merge_loc_conf(ngx_conf_t* cf, void* parent, void* child) {
+  auto* prev = static_cast<LocConf*>(parent);
+  auto* conf = static_cast<LocConf*>(child);
+
+  if (conf->broker_url.data == nullptr) {
+    conf->broker_url = prev->broker_url;
+    conf->password_file = prev->password_file;
+  }
+  ngx_conf_merge_msec_value(conf->broker_connect_timeout_ms, prev->broker_connect_timeout_ms, 5000);
+  ngx_conf_merge_msec_value(conf->broker_read_timeout_ms, prev->broker_read_timeout_ms, 5000);
+
+  ngx_conf_merge_uint_value(conf->payload, prev->payload, static_cast<ngx_uint_t>(PayloadForm::text));
+  if (conf->default_event_kind == NGX_CONF_UNSET_UINT) {
+    conf->default_event_name = prev->default_event_name;
+  }
+  ngx_conf_merge_uint_value(conf->default_event_kind, prev->default_event_kind, static_cast<ngx_uint_t>(DefaultEvent::Kind::none));
+  ngx_conf_merge_str_value(conf->reset_event, prev->reset_event, "reset");
+  ngx_conf_merge_ptr_value(conf->greeting, prev->greeting, nullptr);
+  if (conf->retry.state == NGX_CONF_UNSET_UINT) {
+    conf->retry = prev->retry.state == NGX_CONF_UNSET_UINT ? RetryConf{1, 2000, 2000} : prev->retry;
+  }
+
+  ngx_conf_merge_msec_value(conf->open_timeout_ms, prev->open_timeout_ms, 5000);
+  ngx_conf_merge_msec_value(conf->keepalive_ms, prev->keepalive_ms, 15000);
+  ngx_conf_merge_msec_value(conf->send_timeout_ms, prev->send_timeout_ms, 30000);
+  ngx_conf_merge_size_value(conf->max_message_bytes, prev->max_message_bytes, 1024 * 1024);
+  ngx_conf_merge_size_value(conf->buffer_bytes, prev->buffer_bytes, 4 * 1024 * 1024);
+  ngx_conf_merge_uint_value(conf->max_channels, prev->max_channels, 32);
+  ngx_conf_merge_uint_value(conf->slow, prev->slow, static_cast<ngx_uint_t>(SlowPolicy::close));
+  ngx_conf_merge_value(conf->direct, prev->direct, 1);
+
+  if (conf->channels == nullptr) {
+    return NGX_CONF_OK;
+  }
+  const bool ok = fence(cf->log, false, [&] { return complete(cf, *conf); });
+  return ok ? NGX_CONF_OK : static_cast<char*>(NGX_CONF_ERROR);
+}
+
+}  // namespace sse::ngx

@@ -1,0 +1,290 @@
+// The directive table and what reads the directives' values. A wrong value stops nginx with what was given and what is allowed.
+#include <cstddef>
+
+#include "conf.hpp"
+#include "event.hpp"
+#include "fence.hpp"
+#include "frame.hpp"
+#include "subscribe_handler.hpp"
+#include "subscriber.hpp"
+
+namespace sse::ngx {
+
+namespace {
+
+char* const kError = static_cast<char*>(NGX_CONF_ERROR);
+char kDuplicate[] = "is duplicate";
+
+const ngx_str_t& argument(ngx_conf_t* cf, ngx_uint_t index) { return static_cast<ngx_str_t*>(cf->args->elts)[index]; }
+
+template <class Type>
+Type& field(const ngx_command_t* cmd, void* conf) {
+  return *reinterpret_cast<Type*>(static_cast<char*>(conf) + cmd->offset);
+}
+
+char* invalid(ngx_conf_t* cf, const ngx_command_t* cmd, const ngx_str_t& value, const char* allowed) {
+  ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "invalid value \"%V\" in \"%V\": %s", &value, &cmd->name, allowed);
+  return kError;
+}
+
+bool parse_time(const ngx_str_t& text, ngx_msec_t& ms) {
+  ngx_str_t copy = text;
+  const ngx_int_t parsed = ngx_parse_time(&copy, 0);
+  if (parsed == NGX_ERROR) {
+    return false;
+  }
+  ms = static_cast<ngx_msec_t>(parsed);
+  return true;
+}
+
+bool is_off(const ngx_str_t& text) { return view(text) == "off"; }
+
+char* set_time_or_off(ngx_conf_t* cf, ngx_command_t* cmd, void* conf) {
+  auto& value = field<ngx_msec_t>(cmd, conf);
+  if (value != NGX_CONF_UNSET_MSEC) {
+    return kDuplicate;
+  }
+  const ngx_str_t& text = argument(cf, 1);
+  if (is_off(text)) {
+    value = 0;
+  } else if (!parse_time(text, value)) {
+    return invalid(cf, cmd, text, "a time such as \"15s\", or \"off\", is allowed");
+  }
+  return NGX_CONF_OK;
+}
+
+char* set_time(ngx_conf_t* cf, ngx_command_t* cmd, void* conf) {
+  auto& value = field<ngx_msec_t>(cmd, conf);
+  if (value != NGX_CONF_UNSET_MSEC) {
+    return kDuplicate;
+  }
+  const ngx_str_t& text = argument(cf, 1);
+  if (!parse_time(text, value) || value == 0) {
+    return invalid(cf, cmd, text, "a time above 0, such as \"5s\", is allowed");
+  }
+  return NGX_CONF_OK;
+}
+
+char* set_size_or_off(ngx_conf_t* cf, ngx_command_t* cmd, void* conf) {
+  auto& value = field<size_t>(cmd, conf);
+  if (value != NGX_CONF_UNSET_SIZE) {
+    return kDuplicate;
+  }
+  ngx_str_t text = argument(cf, 1);
+  const ssize_t parsed = is_off(text) ? 0 : ngx_parse_size(&text);
+  if (parsed == NGX_ERROR) {
+    return invalid(cf, cmd, text, "a size such as \"1m\", or \"off\", is allowed");
+  }
+  value = static_cast<size_t>(parsed);
+  return NGX_CONF_OK;
+}
+
+char* set_number_or_off(ngx_conf_t* cf, ngx_command_t* cmd, void* conf) {
+  auto& value = field<ngx_uint_t>(cmd, conf);
+  if (value != NGX_CONF_UNSET_UINT) {
+    return kDuplicate;
+  }
+  const ngx_str_t& text = argument(cf, 1);
+  const ngx_int_t parsed = is_off(text) ? 0 : ngx_atoi(text.data, text.len);
+  if (parsed == NGX_ERROR) {
+    return invalid(cf, cmd, text, "a number, or \"off\", is allowed");
+  }
+  value = static_cast<ngx_uint_t>(parsed);
+  return NGX_CONF_OK;
+}
+
+char* set_flag(ngx_conf_t* cf, ngx_command_t* cmd, void* conf) {
+  auto& value = field<ngx_flag_t>(cmd, conf);
+  if (value != NGX_CONF_UNSET) {
+    return kDuplicate;
+  }
+  const ngx_str_t& text = argument(cf, 1);
+  if (view(text) != "on" && view(text) != "off") {
+    return invalid(cf, cmd, text, "\"on\" or \"off\" is allowed");
+  }
+  value = view(text) == "on" ? 1 : 0;
+  return NGX_CONF_OK;
+}
+
+char* set_payload(ngx_conf_t* cf, ngx_command_t* cmd, void* data) {
+  auto* conf = static_cast<LocConf*>(data);
+  if (conf->payload != NGX_CONF_UNSET_UINT) {
+    return kDuplicate;
+  }
+  const std::string_view text = view(argument(cf, 1));
+  if (text == "text") {
+    conf->payload = static_cast<ngx_uint_t>(PayloadForm::text);
+  } else if (text == "json") {
+    conf->payload = static_cast<ngx_uint_t>(PayloadForm::json);
+  } else if (text == "event") {
+    conf->payload = static_cast<ngx_uint_t>(PayloadForm::event);
+  } else {
+    return invalid(cf, cmd, argument(cf, 1), "\"text\", \"json\" or \"event\" is allowed");
+  }
+  return NGX_CONF_OK;
+}
+
+char* set_slow_subscriber(ngx_conf_t* cf, ngx_command_t* cmd, void* data) {
+  auto* conf = static_cast<LocConf*>(data);
+  if (conf->slow != NGX_CONF_UNSET_UINT) {
+    return kDuplicate;
+  }
+  const std::string_view text = view(argument(cf, 1));
+  if (text != "close" && text != "skip") {
+    return invalid(cf, cmd, argument(cf, 1), "\"close\" or \"skip\" is allowed");
+  }
+  conf->slow = static_cast<ngx_uint_t>(text == "skip" ? SlowPolicy::skip : SlowPolicy::close);
+  return NGX_CONF_OK;
+}
+
+bool is_event_name(const ngx_str_t& name) { return name.len != 0 && is_valid_event_name(view(name)); }
+
+char* set_default_event(ngx_conf_t* cf, ngx_command_t* cmd, void* data) {
+  auto* conf = static_cast<LocConf*>(data);
+  if (conf->default_event_kind != NGX_CONF_UNSET_UINT) {
+    return kDuplicate;
+  }
+  const ngx_str_t& text = argument(cf, 1);
+  DefaultEvent::Kind kind = DefaultEvent::Kind::named;
+  if (view(text) == "none") {
+    kind = DefaultEvent::Kind::none;
+  } else if (view(text) == "channel") {
+    kind = DefaultEvent::Kind::channel;
+  } else if (!is_event_name(text)) {
+    return invalid(cf, cmd, text, "\"none\", \"channel\" or an event name without line ends is allowed");
+  } else {
+    conf->default_event_name = text;
+  }
+  conf->default_event_kind = static_cast<ngx_uint_t>(kind);
+  return NGX_CONF_OK;
+}
+
+char* set_reset_event(ngx_conf_t* cf, ngx_command_t* cmd, void* data) {
+  auto* conf = static_cast<LocConf*>(data);
+  if (conf->reset_event.data != nullptr) {
+    return kDuplicate;
+  }
+  const ngx_str_t& text = argument(cf, 1);
+  if (!is_event_name(text)) {
+    return invalid(cf, cmd, text, "an event name without line ends is allowed");
+  }
+  conf->reset_event = text;
+  return NGX_CONF_OK;
+}
+
+char* set_retry(ngx_conf_t* cf, ngx_command_t* cmd, void* data) {
+  auto* conf = static_cast<LocConf*>(data);
+  constexpr const char* kAllowed = "\"off\", or a time such as \"2s\" with an optional \"jitter=2s\", is allowed";
+  constexpr std::string_view kJitter = "jitter=";
+  if (conf->retry.state != NGX_CONF_UNSET_UINT) {
+    return kDuplicate;
+  }
+  RetryConf retry{1, 0, 0};
+  if (is_off(argument(cf, 1)) && cf->args->nelts == 2) {
+    retry.state = 0;
+  } else if (!parse_time(argument(cf, 1), retry.time_ms)) {
+    return invalid(cf, cmd, argument(cf, 1), kAllowed);
+  }
+  if (cf->args->nelts == 3) {
+    std::string_view text = view(argument(cf, 2));
+    if (text.substr(0, kJitter.size()) != kJitter) {
+      return invalid(cf, cmd, argument(cf, 2), kAllowed);
+    }
+    text.remove_prefix(kJitter.size());
+    if (!parse_time(borrow(text), retry.jitter_ms)) {
+      return invalid(cf, cmd, argument(cf, 2), kAllowed);
+    }
+  }
+  conf->retry = retry;
+  return NGX_CONF_OK;
+}
+
+char* set_broker(ngx_conf_t* cf, ngx_command_t* cmd, void* data) {
+  auto* conf = static_cast<LocConf*>(data);
+  constexpr std::string_view kPasswordFile = "password_file=";
+  if (conf->broker_url.data != nullptr) {
+    return kDuplicate;
+  }
+  BrokerUrl url;
+  std::string error;
+  if (!parse_broker_url(view(argument(cf, 1)), url, error)) {
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "invalid value in \"%V\": %s", &cmd->name, error.c_str());
+    return kError;
+  }
+  conf->broker_url = argument(cf, 1);
+  for (ngx_uint_t i = 2; i < cf->args->nelts; ++i) {
+    std::string_view text = view(argument(cf, i));
+    if (text.substr(0, kPasswordFile.size()) != kPasswordFile || text.size() == kPasswordFile.size()) {
+      return invalid(cf, cmd, argument(cf, i), "\"password_file=path\" is allowed after the URL");
+    }
+    text.remove_prefix(kPasswordFile.size());
+    conf->password_file = borrow(text);
+  }
+  return NGX_CONF_OK;
+}
+
+char* add_channels(ngx_conf_t* cf, void* data, ChannelSpec::Form form) {
+  auto* conf = static_cast<LocConf*>(data);
+  if (conf->channels == nullptr) {
+    conf->channels = create_in<std::vector<ChannelSpec>>(cf->pool);
+    if (conf->channels == nullptr) {
+      return kError;
+    }
+  }
+  for (ngx_uint_t i = 1; i < cf->args->nelts; ++i) {
+    ChannelSpec spec;
+    if (!spec.compile(cf, argument(cf, i), form)) {
+      return kError;
+    }
+    conf->channels->push_back(std::move(spec));
+  }
+  auto* core = static_cast<ngx_http_core_loc_conf_t*>(ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module));
+  core->handler = subscribe_handler;
+  return NGX_CONF_OK;
+}
+
+// Wraps a setter that may throw.
+template <char* (*Setter)(ngx_conf_t*, ngx_command_t*, void*)>
+char* fenced(ngx_conf_t* cf, ngx_command_t* cmd, void* conf) {
+  return fence(cf->log, kError, [&] { return Setter(cf, cmd, conf); });
+}
+
+char* set_subscribe(ngx_conf_t* cf, ngx_command_t*, void* conf) { return add_channels(cf, conf, ChannelSpec::Form::one); }
+char* set_subscribe_list(ngx_conf_t* cf, ngx_command_t*, void* conf) { return add_channels(cf, conf, ChannelSpec::Form::list); }
+
+constexpr ngx_uint_t kEverywhere = NGX_HTTP_MAIN_CONF | NGX_HTTP_SRV_CONF | NGX_HTTP_LOC_CONF;
+
+}  // namespace
+
+#define SSE_LOC(field) NGX_HTTP_LOC_CONF_OFFSET, offsetof(LocConf, field), nullptr
+#define SSE_MAIN(field) NGX_HTTP_MAIN_CONF_OFFSET, offsetof(MainConf, field), nullptr
+
+ngx_command_t commands[] = {
+    {ngx_string("sse_subscribe"), NGX_HTTP_LOC_CONF | NGX_CONF_1MORE, fenced<set_subscribe>, SSE_LOC(channels)},
+    {ngx_string("sse_subscribe_list"), NGX_HTTP_LOC_CONF | NGX_CONF_TAKE1, fenced<set_subscribe_list>, SSE_LOC(channels)},
+
+    {ngx_string("sse_broker"), kEverywhere | NGX_CONF_TAKE12, fenced<set_broker>, SSE_LOC(broker_url)},
+    {ngx_string("sse_broker_connect_timeout"), kEverywhere | NGX_CONF_TAKE1, set_time, SSE_LOC(broker_connect_timeout_ms)},
+    {ngx_string("sse_broker_read_timeout"), kEverywhere | NGX_CONF_TAKE1, set_time, SSE_LOC(broker_read_timeout_ms)},
+
+    {ngx_string("sse_payload"), kEverywhere | NGX_CONF_TAKE1, set_payload, SSE_LOC(payload)},
+    {ngx_string("sse_default_event"), kEverywhere | NGX_CONF_TAKE1, set_default_event, SSE_LOC(default_event_kind)},
+    {ngx_string("sse_reset_event"), kEverywhere | NGX_CONF_TAKE1, set_reset_event, SSE_LOC(reset_event)},
+    {ngx_string("sse_greeting"), kEverywhere | NGX_CONF_TAKE1, ngx_http_set_complex_value_slot, SSE_LOC(greeting)},
+    {ngx_string("sse_retry"), kEverywhere | NGX_CONF_TAKE12, set_retry, SSE_LOC(retry)},
+
+    {ngx_string("sse_open_timeout"), kEverywhere | NGX_CONF_TAKE1, set_time, SSE_LOC(open_timeout_ms)},
+    {ngx_string("sse_keepalive"), kEverywhere | NGX_CONF_TAKE1, set_time_or_off, SSE_LOC(keepalive_ms)},
+    {ngx_string("sse_send_timeout"), kEverywhere | NGX_CONF_TAKE1, set_time_or_off, SSE_LOC(send_timeout_ms)},
+    {ngx_string("sse_max_message"), kEverywhere | NGX_CONF_TAKE1, set_size_or_off, SSE_LOC(max_message_bytes)},
+    {ngx_string("sse_buffer_size"), kEverywhere | NGX_CONF_TAKE1, set_size_or_off, SSE_LOC(buffer_bytes)},
+    {ngx_string("sse_max_channels"), kEverywhere | NGX_CONF_TAKE1, set_number_or_off, SSE_LOC(max_channels)},
+    {ngx_string("sse_slow_subscriber"), kEverywhere | NGX_CONF_TAKE1, set_slow_subscriber, SSE_LOC(slow)},
+    {ngx_string("sse_direct"), kEverywhere | NGX_CONF_TAKE1, set_flag, SSE_LOC(direct)},
+
+    {ngx_string("sse_drain"), NGX_HTTP_MAIN_CONF | NGX_CONF_TAKE1, set_time_or_off, SSE_MAIN(drain_ms)},
+
+    ngx_null_command,
+};
+
+}  // namespace sse::ngx

@@ -1,0 +1,90 @@
+#include "filter_writer.hpp"
+
+#include <new>
+
+namespace sse::ngx {
+
+FilterWriter::~FilterWriter() {
+  for (InFlight* in_flight = all_; in_flight != nullptr;) {
+    InFlight* next = in_flight->next;
+    in_flight->~InFlight();  // its memory is the pool's
+    in_flight = next;
+  }
+}
+
+ngx_chain_t* FilterWriter::add(const Piece& piece) {
+  ngx_chain_t* link = free_;
+  if (link != nullptr) {
+    free_ = link->next;
+  } else {
+    void* memory = ngx_pcalloc(r_->pool, sizeof(InFlight));
+    link = ngx_alloc_chain_link(r_->pool);
+    if (memory == nullptr || link == nullptr) {
+      return nullptr;
+    }
+    auto* in_flight = new (memory) InFlight();
+    in_flight->next = all_;
+    all_ = in_flight;
+    link->buf = &in_flight->buf;
+  }
+  link->next = nullptr;
+  auto* in_flight = reinterpret_cast<InFlight*>(link->buf);
+  in_flight->segment = SegmentRef(piece.segment);
+  in_flight->due_ms = piece.due_ms;
+
+  ngx_buf_t* buf = &in_flight->buf;
+  ngx_memzero(buf, sizeof(*buf));
+  buf->start = buf->pos = reinterpret_cast<u_char*>(const_cast<char*>(piece.data));
+  buf->end = buf->last = buf->pos + piece.size;
+  buf->memory = 1;
+  buf->tag = reinterpret_cast<ngx_buf_tag_t>(this);
+  return link;
+}
+
+SendResult FilterWriter::send(const Batch& batch) {
+  ngx_chain_t* chain = nullptr;
+  ngx_chain_t** next = &chain;
+  for (const Piece& piece : batch) {
+    ngx_chain_t* link = add(piece);
+    if (link == nullptr) {
+      return {0, SendResult::State::failed};
+    }
+    *next = link;
+    next = &link->next;
+    if (&piece + 1 == batch.end()) {
+      link->buf->flush = 1;
+    }
+  }
+  return {batch.bytes(), output(chain)};
+}
+
+SendResult::State FilterWriter::flush() { return output(nullptr); }
+
+SendResult::State FilterWriter::output(ngx_chain_t* chain) {
+  const ngx_int_t rc = ngx_http_output_filter(r_, chain);
+  ngx_chain_update_chains(r_->pool, &free_, &busy_, &chain, reinterpret_cast<ngx_buf_tag_t>(this));
+  for (ngx_chain_t* link = free_; link != nullptr; link = link->next) {
+    auto* in_flight = reinterpret_cast<InFlight*>(link->buf);
+    if (!in_flight->segment) {
+      break;  // those behind it were given back before
+    }
+    in_flight->segment = SegmentRef();
+  }
+  if (rc == NGX_ERROR) {
+    return SendResult::State::failed;
+  }
+  if (busy_ == nullptr && r_->out == nullptr && !r_->connection->buffered) {
+    return SendResult::State::ready;
+  }
+  // Limited by rate, the connection's timer calls again.
+  if (!r_->connection->write->delayed && ngx_handle_write_event(r_->connection->write, 0) != NGX_OK) {
+    return SendResult::State::failed;
+  }
+  return SendResult::State::blocked;
+}
+
+std::optional<std::uint64_t> FilterWriter::oldest_in_flight_ms() const {
+  return busy_ == nullptr ? std::nullopt : std::optional<std::uint64_t>(reinterpret_cast<const InFlight*>(busy_->buf)->due_ms);
+}
+
+}  // namespace sse::ngx

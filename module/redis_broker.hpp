@@ -1,0 +1,43 @@
+// One broker as one worker has it: a subscription connection, a command connection, and what is read through them.
+#pragma once
+
+#include "loop_event.hpp"
+#include "hub.hpp"
+#include "logger.hpp"
+#include "pubsub_source.hpp"
+#include "redis_link.hpp"
+
+namespace sse::ngx {
+
+class RedisBroker final : private Logger {
+ public:
+  // Connects at once, so that the log tells of a wrong address or password before the first subscriber comes.
+  RedisBroker(const BrokerConf& conf, Hub& hub);
+
+  PubsubSource& source() { return source_; }
+
+ private:
+  struct LinkOwner final : RedisLinkOwner {
+    LinkOwner(RedisBroker& owner, void (PubsubSource::*told)()) : broker(owner), lost(told) {}
+    void link_lost() override { (broker.source_.*lost)(); }
+    RedisBroker& broker;
+    void (PubsubSource::*lost)();
+  };
+
+  static PubsubOptions pubsub_options(const BrokerConf& conf);
+
+  void log(LogLevel level, std::string_view message) override;
+  void tick();
+
+  // A copy: a worker without a master outlives the configuration that named the broker first.
+  const BrokerConf conf_;
+  LinkOwner subscription_owner_{*this, &PubsubSource::subscriptions_lost};
+  LinkOwner command_owner_{*this, &PubsubSource::commands_lost};
+  RedisLink subscription_link_;
+  RedisLink command_link_;
+  PubsubSource source_;
+  ngx_msec_t tick_ms_;
+  LoopEvent tick_timer_ = LoopEvent::calling<RedisBroker, &RedisBroker::tick>(this);
+};
+
+}  // namespace sse::ngx

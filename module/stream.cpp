@@ -1,0 +1,262 @@
+#include "stream.hpp"
+
+#include <netinet/tcp.h>
+
+#include <new>
+
+#include "frame.hpp"
+#include "worker.hpp"
+
+namespace sse::ngx {
+
+namespace {
+
+SubscriberOptions subscriber_options(const LocConf& conf) {
+  SubscriberOptions options;
+  options.slow = static_cast<SlowPolicy>(conf.slow);
+  options.keepalive_ms = conf.keepalive_ms;
+  options.send_timeout_ms = conf.send_timeout_ms;
+  return options;
+}
+
+bool add_header(ngx_http_request_t* r, std::string_view name, std::string_view value) {
+  auto* header = static_cast<ngx_table_elt_t*>(ngx_list_push(&r->headers_out.headers));
+  if (header == nullptr) {
+    return false;
+  }
+  ngx_memzero(header, sizeof(*header));
+  header->hash = 1;
+  header->key = borrow(name);
+  header->value = borrow(value);
+  return true;
+}
+
+bool is_http2_or_3(const ngx_http_request_t* r) { return r->http_version > NGX_HTTP_VERSION_11; }
+
+}  // namespace
+
+void append_retry_line(std::string& bytes, const RetryConf& retry) {
+  if (retry.state != 0) {
+    append_retry(bytes, static_cast<std::uint32_t>(retry.time_ms + random_up_to(retry.jitter_ms)));
+  }
+}
+
+ngx_int_t send_event_stream_header(ngx_http_request_t* r) {
+  r->headers_out.status = NGX_HTTP_OK;
+  r->headers_out.content_type = ngx_string("text/event-stream");
+  r->headers_out.content_type_len = r->headers_out.content_type.len;
+  r->headers_out.content_type_lowcase = nullptr;
+  r->disable_not_modified = 1;
+  ngx_http_clear_content_length(r);
+  ngx_http_clear_accept_ranges(r);
+  ngx_http_clear_last_modified(r);
+  ngx_http_clear_etag(r);
+  if (!add_header(r, "Cache-Control", "no-cache") || !add_header(r, "X-Accel-Buffering", "no")) {
+    return NGX_ERROR;
+  }
+  return ngx_http_send_header(r);
+}
+
+Stream* Stream::create(ngx_http_request_t* r, Worker& worker, PubsubSource& source, std::vector<ChannelName> channels) {
+  ngx_http_cleanup_t* leaving = ngx_http_cleanup_add(r, 0);
+  ngx_pool_cleanup_t* destruction = ngx_pool_cleanup_add(r->pool, 0);
+  void* memory = ngx_palloc(r->pool, sizeof(Stream));
+  if (leaving == nullptr || destruction == nullptr || memory == nullptr) {
+    return nullptr;
+  }
+  auto* stream = new (memory) Stream(r, worker, source, std::move(channels));
+  leaving->data = stream;
+  leaving->handler = [](void* data) { fence(ngx_cycle->log, [data] { static_cast<Stream*>(data)->leave(); }); };
+  destruction->data = stream;
+  destruction->handler = [](void* data) { static_cast<Stream*>(data)->~Stream(); };
+  ngx_http_set_ctx(r, stream, ngx_http_sse_module);
+  return stream;
+}
+
+Stream::Stream(ngx_http_request_t* r, Worker& worker, PubsubSource& source, std::vector<ChannelName> channels)
+    : r_(r),
+      worker_(worker),
+      source_(source),
+      conf_(loc_conf(r)),
+      subscriber_(*this, subscriber_options(conf_), *conf_.reading, channels.size()),
+      filter_writer_(r),
+      direct_writer_(r->connection) {
+  worker_.streams().push_back(*this);
+  for (std::size_t i = 0; i < channels.size(); ++i) {
+    channel_names_ += i == 0 ? "" : ",";
+    channel_names_ += channels[i].kind == TopicKind::pattern ? "pattern:" + channels[i].name : channels[i].name;
+    source_.add(subscriber_, i, channels[i].kind, channels[i].name, now_ms());
+  }
+}
+
+void Stream::start() {
+  r_->read_event_handler = ngx_http_test_reading;
+  r_->write_event_handler = ngx_http_request_empty_handler;
+  source_.subscribe(subscriber_);
+  if (subscriber_.state() == Subscriber::State::waiting) {
+    open_timer_.set_timer(conf_.open_timeout_ms);
+  }
+}
+
+void Stream::open_timed_out() {
+  if (subscriber_.state() == Subscriber::State::waiting) {
+    worker_.hub().admit(subscriber_);
+  }
+}
+
+void Stream::confirmed() {
+  open_timer_.cancel();
+  ngx_http_set_log_request(r_->connection->log, r_);
+  DirectCheck check(r_);
+  const bool sent = send_header();
+  const bool direct = check.is_direct() && conf_.direct;
+  if (!sent) {
+    cut(CloseReason::error);
+    return;
+  }
+  opened_ms_ = now_ms();
+  set_socket_options();
+  r_->write_event_handler = handle_write;
+  if (direct) {
+    writer_ = &direct_writer_;
+  }
+  worker_.hub().open(subscriber_, direct && r_->chunked ? Framing::chunked : Framing::plain, now_ms());
+}
+
+bool Stream::send_header() {
+  std::string preamble;
+  if (!append_preamble(preamble)) {
+    return false;
+  }
+  const ngx_int_t rc = send_event_stream_header(r_);
+  if (rc != NGX_OK || r_->header_only) {
+    return false;
+  }
+  if (preamble.empty()) {
+    return ngx_http_send_special(r_, NGX_HTTP_FLUSH) != NGX_ERROR;
+  }
+  SegmentRef segment = Segment::copy_of(preamble, worker_.hub().memory());
+  Batch batch(preamble.size());
+  batch.add({segment->data(), segment->size(), segment.get(), nullptr, now_ms(), Piece::Source::own});
+  return filter_writer_.send(batch).state != SendResult::State::failed;
+}
+
+bool Stream::append_preamble(std::string& bytes) {
+  append_retry_line(bytes, conf_.retry);
+  if (conf_.greeting != nullptr) {
+    ngx_str_t greeting;
+    if (ngx_http_complex_value(r_, conf_.greeting, &greeting) != NGX_OK) {
+      return false;
+    }
+    sse::Event event;
+    event.data = view(greeting);
+    event.has_data = true;
+    append_event(bytes, event, {});
+  }
+  return true;
+}
+
+void Stream::set_socket_options() {
+  ngx_connection_t* c = r_->connection;
+  auto* core = static_cast<ngx_http_core_loc_conf_t*>(ngx_http_get_module_loc_conf(r_, ngx_http_core_module));
+  // nginx sets it for keepalive connections and proxies, not for a content handler's response.
+  if (core->tcp_nodelay && !is_http2_or_3(r_)) {
+    ngx_tcp_nodelay(c);
+  }
+  if (conf_.send_timeout_ms != 0 && c->type == SOCK_STREAM && c->sockaddr->sa_family != AF_UNIX) {
+    // A peer that vanished accepts bytes into our socket's buffer for a long time.
+    const auto timeout_ms = static_cast<unsigned int>(conf_.send_timeout_ms);
+    if (setsockopt(c->fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout_ms, sizeof(timeout_ms)) == -1) {
+      ngx_log_error(NGX_LOG_INFO, c->log, ngx_socket_errno, "setsockopt(TCP_USER_TIMEOUT) failed, ignored");
+    }
+  }
+}
+
+SendResult Stream::send(const Batch& batch) { return writer_->send(batch); }
+
+void Stream::handle_write(ngx_http_request_t* r) {
+  fence(r->connection->log, [r] {
+    if (Stream* stream = of(r)) {
+      stream->on_writable();
+    }
+  });
+}
+
+void Stream::on_writable() {
+  if (ending_ != Ending::none) {
+    return;
+  }
+  if (r_->connection->write->delayed) {  // limit_rate
+    return;
+  }
+  switch (writer_->flush()) {
+    case SendResult::State::ready:
+      worker_.hub().on_writable(subscriber_, now_ms());
+      break;
+    case SendResult::State::blocked:
+      break;
+    case SendResult::State::failed:
+      cut(CloseReason::client);
+      break;
+  }
+}
+
+void Stream::finish(CloseReason reason) {
+  std::string farewell;
+  append_retry_line(farewell, conf_.retry);
+  worker_.hub().finish(subscriber_, reason, farewell, now_ms());
+}
+
+void Stream::cut(CloseReason reason) {
+  worker_.hub().forget(subscriber_);
+  if (ending_ == Ending::none) {
+    abort(reason);
+  }
+}
+
+void Stream::end(CloseReason reason) {
+  close_reason_ = reason;
+  ending_ = Ending::clean;
+  worker_.add_ended(*this);
+}
+
+void Stream::abort(CloseReason reason) {
+  close_reason_ = reason;
+  ending_ = Ending::cut;
+  worker_.add_ended(*this);
+}
+
+void Stream::finalize() {
+  ngx_http_request_t* r = r_;
+  ngx_connection_t* c = r->connection;
+  ngx_http_set_log_request(c->log, r);
+  if (close_reason_ == CloseReason::slow) {
+    const ngx_str_t names = borrow(channel_names_);
+    ngx_log_error(NGX_LOG_INFO, c->log, 0, "sse: slow subscriber closed, channels \"%V\"", &names);
+  }
+  leave();
+  if (ending_ == Ending::clean) {
+    ngx_http_finalize_request(r, ngx_http_send_special(r, NGX_HTTP_LAST));
+  } else {
+    if (!is_http2_or_3(r)) {
+      // Reset: what the client has not read must not linger in the socket's buffer.
+      const linger at_once{1, 0};
+      if (setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once)) == -1) {
+        ngx_log_error(NGX_LOG_INFO, c->log, ngx_socket_errno, "setsockopt(SO_LINGER) failed, ignored");
+      }
+      c->timedout = 1;  // TLS: no close_notify
+    }
+    ngx_http_finalize_request(r, NGX_ERROR);
+  }
+  ngx_http_run_posted_requests(c);
+}
+
+void Stream::leave() {
+  open_timer_.cancel();
+  worker_.hub().forget(subscriber_);
+  source_.leave(subscriber_, now_ms());
+  static_cast<ListNode<AllStreams>&>(*this).unlink();
+  static_cast<ListNode<EndedStreams>&>(*this).unlink();
+}
+
+}  // namespace sse::ngx

@@ -1,0 +1,89 @@
+// One event stream: a request, seen by the core as a sink. Written beside nginx's filter chain where that is safe, through it otherwise.
+#pragma once
+
+#include "conf.hpp"
+#include "direct_writer.hpp"
+#include "loop_event.hpp"
+#include "filter_writer.hpp"
+#include "list.hpp"
+#include "pubsub_source.hpp"
+#include "sink.hpp"
+#include "subscriber.hpp"
+
+namespace sse::ngx {
+
+class Worker;
+
+// The `retry:` of a location, jittered anew each time; nothing when it is off.
+void append_retry_line(std::string& bytes, const RetryConf& retry);
+
+// As ngx_http_send_header, which it calls.
+ngx_int_t send_event_stream_header(ngx_http_request_t* r);
+
+struct AllStreams;  // tags of the worker's lists
+struct EndedStreams;
+
+// Lives in the request's pool: it leaves the broker in the request's cleanup, and lets go of the bytes in the pool's, when no transport
+// points at them any more.
+class Stream final : public Sink, public ListNode<AllStreams>, public ListNode<EndedStreams> {
+ public:
+  // Null when out of memory.
+  static Stream* create(ngx_http_request_t* r, Worker& worker, PubsubSource& source, std::vector<ChannelName> channels);
+
+  // The stream of this request; null when there is none.
+  static Stream* of(ngx_http_request_t* r) { return static_cast<Stream*>(ngx_http_get_module_ctx(r, ngx_http_sse_module)); }
+
+  // Subscribes; the response opens when the broker has confirmed, or after sse_open_timeout.
+  void start();
+
+  // Ends with a `retry:` at the next frame boundary.
+  void finish(CloseReason reason);
+
+  // Cuts the connection, soon.
+  void cut(CloseReason reason);
+
+  // Carries out what end() or abort() asked for. The stream may be gone afterwards.
+  void finalize();
+
+  const Subscriber& subscriber() const { return subscriber_; }
+  const std::string& channel_names() const { return channel_names_; }
+  std::uint64_t opened_ms() const { return opened_ms_; }  // 0: not yet
+  // Why it ended; "client" until something else is known.
+  CloseReason close_reason() const { return close_reason_; }
+
+  void confirmed() override;
+  SendResult send(const Batch& batch) override;
+  std::size_t batch_limit() const override { return writer_->batch_limit(); }
+  std::optional<std::uint64_t> oldest_in_flight_ms() const override { return writer_->oldest_in_flight_ms(); }
+  void end(CloseReason reason) override;
+  void abort(CloseReason reason) override;
+
+ private:
+  enum class Ending : std::uint8_t { none, clean, cut };
+
+  Stream(ngx_http_request_t* r, Worker& worker, PubsubSource& source, std::vector<ChannelName> channels);
+
+  static void handle_write(ngx_http_request_t* r);
+  void on_writable();
+  void open_timed_out();
+  void leave();
+  bool send_header();
+  bool append_preamble(std::string& bytes);
+  void set_socket_options();
+
+  ngx_http_request_t* r_;
+  Worker& worker_;
+  PubsubSource& source_;
+  const LocConf& conf_;
+  Subscriber subscriber_;
+  std::string channel_names_;
+  FilterWriter filter_writer_;
+  DirectWriter direct_writer_;
+  Writer* writer_ = &filter_writer_;
+  LoopEvent open_timer_ = LoopEvent::calling<Stream, &Stream::open_timed_out>(this);
+  std::uint64_t opened_ms_ = 0;
+  CloseReason close_reason_ = CloseReason::client;
+  Ending ending_ = Ending::none;
+};
+
+}  // namespace sse::ngx

@@ -1,0 +1,139 @@
+#include "worker.hpp"
+
+#include <time.h>
+
+#include <algorithm>
+
+#include "fence.hpp"
+
+namespace sse::ngx {
+
+namespace {
+
+constexpr std::int64_t kSliceNs = 2'000'000;
+constexpr ngx_msec_t kSweepMs = 500;
+constexpr std::uint64_t kShortestKeepaliveWaitMs = 10;  // so that keepalives go out in groups
+
+std::unique_ptr<Worker> this_worker;
+
+class SliceDeadline final : public Deadline {
+ public:
+  bool is_over() override { return now_ns() - begin_ns_ >= kSliceNs; }
+
+ private:
+  static std::int64_t now_ns() {
+    timespec now{};
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return static_cast<std::int64_t>(now.tv_sec) * 1'000'000'000 + now.tv_nsec;
+  }
+
+  std::int64_t begin_ns_ = now_ns();
+};
+
+// The drain has to be over before worker_shutdown_timeout cuts the connections.
+ngx_msec_t drain_time(const MainConf& conf) {
+  const auto* core = reinterpret_cast<ngx_core_conf_t*>(ngx_get_conf(ngx_cycle->conf_ctx, ngx_core_module));
+  return core->shutdown_timeout == 0 ? conf.drain_ms : std::min<ngx_msec_t>(conf.drain_ms, core->shutdown_timeout / 10 * 8);
+}
+
+}  // namespace
+
+Worker* Worker::current() { return this_worker.get(); }
+
+ngx_int_t Worker::init_process(ngx_cycle_t* cycle) {
+  if (ngx_process != NGX_PROCESS_WORKER && ngx_process != NGX_PROCESS_SINGLE) {
+    return NGX_OK;
+  }
+  const MainConf* conf = main_conf(cycle);
+  if (conf == nullptr || conf->brokers->empty()) {
+    return NGX_OK;
+  }
+  return fence(cycle->log, static_cast<ngx_int_t>(NGX_ERROR), [&] {
+    this_worker = std::make_unique<Worker>(*conf);
+    return static_cast<ngx_int_t>(this_worker->exit_notice_.open(cycle->log) ? NGX_OK : NGX_ERROR);
+  });
+}
+
+void Worker::exit_process(ngx_cycle_t* cycle) {
+  fence(cycle->log, [] {
+    if (this_worker != nullptr) {
+      this_worker->drain_.cut_all();
+      this_worker->finalize_ended();
+      this_worker.reset();
+    }
+  });
+}
+
+Worker::Worker(const MainConf& conf) : conf_(conf) {
+  for (const auto& broker_conf : *conf.brokers) {
+    broker(*broker_conf);
+  }
+  sweep_timer_.set_timer(kSweepMs);
+}
+
+RedisBroker& Worker::broker(const BrokerConf& conf) {
+  std::unique_ptr<RedisBroker>& broker = brokers_[&conf];
+  if (broker == nullptr) {
+    broker = std::make_unique<RedisBroker>(conf, hub_);
+  }
+  return *broker;
+}
+
+void Worker::schedule_flush() {
+  if (!in_flush_) {
+    flush_event_.post();
+  }
+}
+
+void Worker::flush() {
+  struct InFlush {
+    explicit InFlush(bool& flag) : in_flush(flag) { in_flush = true; }
+    ~InFlush() { in_flush = false; }
+    bool& in_flush;
+  };
+
+  bool more = false;
+  {
+    const InFlush guard(in_flush_);
+    SliceDeadline deadline;
+    more = hub_.flush(deadline, now_ms());
+  }
+  finalize_ended();
+  if (more) {
+    flush_event_.cancel();
+    flush_event_.post_next();  // to the posted events of this turn, it would never let new events in
+  }
+  arm_keepalive_timer();
+}
+
+void Worker::arm_keepalive_timer() {
+  const std::uint64_t due_ms = hub_.next_keepalive_ms();
+  if (due_ms == UINT64_MAX) {
+    return;
+  }
+  const std::uint64_t now = now_ms();
+  const std::uint64_t wait_ms = std::max(due_ms > now ? due_ms - now : 0, kShortestKeepaliveWaitMs);
+  if (!keepalive_timer_.is_timer_set() || keepalive_timer_.timer_key() > now + wait_ms) {
+    keepalive_timer_.set_timer(wait_ms);
+  }
+}
+
+void Worker::sweep() {
+  hub_.check_timeouts(now_ms());
+  sweep_timer_.set_timer(kSweepMs);
+}
+
+void Worker::add_ended(Stream& stream) {
+  ended_.push_back(stream);
+  schedule_flush();
+}
+
+void Worker::finalize_ended() {
+  while (Stream* stream = ended_.pop_front()) {
+    stream->finalize();
+  }
+}
+
+void Worker::worker_exits() { drain_.begin(drain_time(conf_)); }
+
+}  // namespace sse::ngx

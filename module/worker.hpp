@@ -1,0 +1,62 @@
+// What one nginx worker has: the hub, its brokers, all streams, and the turns of the event loop that keep them going.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+
+#include "conf.hpp"
+#include "drain.hpp"
+#include "loop_event.hpp"
+#include "exit_notice.hpp"
+#include "hub.hpp"
+#include "list.hpp"
+#include "redis_broker.hpp"
+#include "stream.hpp"
+
+namespace sse::ngx {
+
+class Worker final : private FlushScheduler, private ExitObserver {
+ public:
+  // Null outside of worker processes, and in those without a location that subscribes.
+  static Worker* current();
+
+  // nginx's process hooks.
+  static ngx_int_t init_process(ngx_cycle_t* cycle);
+  static void exit_process(ngx_cycle_t* cycle);
+
+  explicit Worker(const MainConf& conf);
+  Worker(const Worker&) = delete;
+  Worker& operator=(const Worker&) = delete;
+
+  Hub& hub() { return hub_; }
+  RedisBroker& broker(const BrokerConf& conf);
+  List<Stream, AllStreams>& streams() { return streams_; }
+  bool is_draining() const { return drain_.has_begun(); }
+
+  // The stream's end is to be carried out when the hub has returned.
+  void add_ended(Stream& stream);
+
+ private:
+  void schedule_flush() override;
+  void worker_exits() override;
+  void worker_exits_at_once() override {}  // nginx closes the streams' connections itself
+  void flush();
+  void sweep();
+  void arm_keepalive_timer();
+  void finalize_ended();
+
+  const MainConf& conf_;
+  bool in_flush_ = false;
+  LoopEvent flush_event_ = LoopEvent::calling<Worker, &Worker::flush>(this);
+  LoopEvent keepalive_timer_ = LoopEvent::calling<Worker, &Worker::schedule_flush>(this);
+  LoopEvent sweep_timer_ = LoopEvent::calling<Worker, &Worker::sweep>(this);
+  Hub hub_{*this};
+  List<Stream, AllStreams> streams_;
+  List<Stream, EndedStreams> ended_;
+  std::map<const BrokerConf*, std::unique_ptr<RedisBroker>> brokers_;
+  Drain drain_{streams_};
+  ExitNotice exit_notice_{*this};
+};
+
+}  // namespace sse::ngx
