@@ -70,6 +70,9 @@ class ChannelLog : public ListNode<DirtyLogs> {
       : channel_(channel), encoding_(encoding), observer_(observer), meter_(meter) {}
 
   std::string_view channel() const { return channel_; }
+
+  // Subscriptions that refer to this log, with a cursor in it or, once closed, without: counted by the topic, which destroys it at 0.
+  std::size_t holders = 0;
   const Encoding& encoding() const { return encoding_; }
 
   // Bounds are the largest of what the users of this log ask for; 0 means none. `buffer_bytes` bounds the encoded bytes held (the newest

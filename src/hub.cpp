@@ -11,8 +11,8 @@ namespace sse {
 
 namespace {
 
-// How much is done of one kind before the next kind and the deadline get a look: small against a slice of 2 ms at some microseconds
-// for each write.
+// How much is done of one kind before the next kind gets its turn. The deadline is asked before each write to a log's subscriber: a
+// large frame takes long.
 constexpr int kVisitsPerTurn = 64;
 constexpr int kOpeningsPerTurn = 16;
 constexpr int kKeepalivesPerTurn = 32;
@@ -219,7 +219,7 @@ bool Hub::flush(Deadline& deadline, std::uint64_t now_ms) {
       more = true;
     }
     if (ChannelLog* log = dirty_.pop_front()) {
-      if (flush_log(*log, now_ms)) {
+      if (flush_log(*log, deadline, now_ms)) {
         dirty_.push_back(*log);
       }
       more = true;
@@ -233,11 +233,11 @@ bool Hub::flush(Deadline& deadline, std::uint64_t now_ms) {
 
 bool Hub::has_work(std::uint64_t now_ms) const { return !opening_.empty() || !dirty_.empty() || keepalives_.next_due_ms() <= now_ms; }
 
-bool Hub::flush_log(ChannelLog& log, std::uint64_t now_ms) {
+bool Hub::flush_log(ChannelLog& log, Deadline& deadline, std::uint64_t now_ms) {
   if (!log.in_round()) {
     log.begin_round();
   }
-  for (int i = 0; i < kVisitsPerTurn; ++i) {
+  for (int i = 0; i < kVisitsPerTurn && !(i != 0 && deadline.is_over()); ++i) {
     Subscription* next = log.next_pending();
     if (next == nullptr) {
       break;

@@ -76,7 +76,7 @@ class Hub final : public LogObserver {
  private:
   void mark_dirty(ChannelLog& log);
   bool has_work(std::uint64_t now_ms) const;
-  bool flush_log(ChannelLog& log, std::uint64_t now_ms);
+  bool flush_log(ChannelLog& log, Deadline& deadline, std::uint64_t now_ms);
   void keep_alive(Subscriber& subscriber, std::uint64_t now_ms);
 
   // Writes what is due to this subscriber, and puts its subscriptions where they belong afterwards.

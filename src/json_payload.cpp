@@ -181,7 +181,6 @@ bool JsonPayload::Parser::Key(const char* text, rapidjson::SizeType size, bool) 
   const std::string_view key(text, size);
   if (key == "data") {
     field_ = kData;
-    event_.data = {};
   } else if (key == "event") {
     field_ = kName;
     event_.name = {};

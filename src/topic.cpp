@@ -18,13 +18,14 @@ void Topic::remove(Subscription& subscription) {
   subscription.topic = nullptr;
   --readers_;
   ChannelLog* log = std::exchange(subscription.log, nullptr);
-  if (log != nullptr && log->attached() == 0) {
+  if (log != nullptr && --log->holders == 0) {
     logs_.erase(std::find_if(logs_.begin(), logs_.end(), [log](const auto& held) { return held.get() == log; }));
   }
 }
 
 void Topic::attach(Subscription& subscription, const ReadOptions& reading, Framing framing) {
   subscription.log = &log_for(reading, framing);
+  ++subscription.log->holders;
   subscription.log->raise_limits(reading.buffer_bytes, reading.max_message_bytes);
   subscription.log->attach(subscription);
 }

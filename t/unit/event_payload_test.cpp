@@ -64,6 +64,17 @@ TEST_F(EventPayloadTest, HoldsSeveralEvents) {
   EXPECT_EQ(events_[2].data, "3a\n3b\n3c");
 }
 
+TEST_F(EventPayloadTest, JoinedDataOfEarlierEventsStaysInPlace) {
+  std::string payload;
+  for (int i = 0; i < 200; ++i) {
+    payload += "data: first line\ndata: second line\n\n";
+  }
+  ASSERT_EQ(decoded(payload).size(), 200u);
+  for (const Event& event : events_) {
+    EXPECT_EQ(event.data, "first line\nsecond line");
+  }
+}
+
 TEST_F(EventPayloadTest, FieldsDoNotLeakIntoTheNextEvent) {
   decoded("event: a\nid: 1\nretry: 2\ndata: x\n\ndata: y\n\n");
   ASSERT_EQ(events_.size(), 2u);
