@@ -45,7 +45,8 @@ bool resolve(ngx_conf_t* cf, BrokerConf& broker) {
   }
   for (ngx_uint_t i = 0; i < url.naddrs; ++i) {
     const ngx_addr_t& address = url.addrs[i];
-    broker.addresses.push_back({std::string(reinterpret_cast<const char*>(address.sockaddr), address.socklen), std::string(view(address.name))});
+    broker.addresses.push_back(
+        {std::string(reinterpret_cast<const char*>(address.sockaddr), address.socklen), std::string(view(address.name))});
   }
   if (!broker.addresses.empty()) {
     broker.resolver = nullptr;  // an address needs none

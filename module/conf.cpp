@@ -61,9 +61,9 @@ void* create_main_conf(ngx_conf_t* cf) {
   });
 }
 
-char* init_main_conf(ngx_conf_t*, void* data) {
-  auto* conf = static_cast<MainConf*>(data);
-  ngx_conf_init_msec_value(conf->drain_ms, kDrainMs);
+char* init_main_conf(ngx_conf_t*, void* conf) {
+  auto* main = static_cast<MainConf*>(conf);
+  ngx_conf_init_msec_value(main->drain_ms, kDrainMs);
   return NGX_CONF_OK;
 }
 

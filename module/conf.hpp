@@ -31,7 +31,7 @@ struct LocConf {
   ngx_msec_t broker_connect_timeout_ms;
   ngx_msec_t broker_read_timeout_ms;
 
-  ngx_uint_t payload;  // a PayloadForm
+  ngx_uint_t payload;             // a PayloadForm
   ngx_uint_t default_event_kind;  // a DefaultEvent::Kind
   ngx_str_t default_event_name;
   ngx_str_t reset_event;
@@ -39,7 +39,7 @@ struct LocConf {
   RetryConf retry;
 
   ngx_msec_t open_timeout_ms;
-  ngx_msec_t keepalive_ms;     // 0: off, here and below
+  ngx_msec_t keepalive_ms;  // 0: off, here and below
   ngx_msec_t send_timeout_ms;
   size_t max_message_bytes;
   size_t buffer_bytes;

@@ -39,8 +39,8 @@ bool DirectCheck::is_direct() {
     return false;
   }
 #endif
-  return r_ == r_->main && !r_->header_only && !r_->expect_trailers && r_->limit_rate == 0 && r_->out == nullptr && r_->postponed == nullptr &&
-         !r_->buffered && !c->buffered && !c->error;
+  return r_ == r_->main && !r_->header_only && !r_->expect_trailers && r_->limit_rate == 0 && r_->out == nullptr &&
+         r_->postponed == nullptr && !r_->buffered && !c->buffered && !c->error;
 }
 
 SendResult DirectWriter::send(const Batch& batch) {

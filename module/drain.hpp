@@ -2,8 +2,8 @@
 #pragma once
 
 #include "drain_schedule.hpp"
-#include "loop_event.hpp"
 #include "list.hpp"
+#include "loop_event.hpp"
 
 namespace sse::ngx {
 

@@ -19,9 +19,7 @@ namespace sse::ngx {
 inline std::string_view view(const ngx_str_t& text) { return {reinterpret_cast<const char*>(text.data), text.len}; }
 
 // The bytes stay the caller's.
-inline ngx_str_t borrow(std::string_view text) {
-  return {text.size(), reinterpret_cast<u_char*>(const_cast<char*>(text.data()))};
-}
+inline ngx_str_t borrow(std::string_view text) { return {text.size(), reinterpret_cast<u_char*>(const_cast<char*>(text.data()))}; }
 
 // A copy in the pool; data is null when out of memory.
 inline ngx_str_t copy(ngx_pool_t* pool, std::string_view text) {

@@ -1,9 +1,9 @@
 // One broker as one worker has it: a subscription connection, a command connection, and what is read through them.
 #pragma once
 
-#include "loop_event.hpp"
 #include "hub.hpp"
 #include "logger.hpp"
+#include "loop_event.hpp"
 #include "pubsub_source.hpp"
 #include "redis_link.hpp"
 

@@ -6,8 +6,8 @@
 
 #include "backoff.hpp"
 #include "broker_conf.hpp"
-#include "loop_event.hpp"
 #include "logger.hpp"
+#include "loop_event.hpp"
 #include "redis_session.hpp"
 
 namespace sse::ngx {

@@ -3,9 +3,9 @@
 
 #include "conf.hpp"
 #include "direct_writer.hpp"
-#include "loop_event.hpp"
 #include "filter_writer.hpp"
 #include "list.hpp"
+#include "loop_event.hpp"
 #include "pubsub_source.hpp"
 #include "sink.hpp"
 #include "subscriber.hpp"

@@ -7,10 +7,10 @@
 
 #include "conf.hpp"
 #include "drain.hpp"
-#include "loop_event.hpp"
 #include "exit_notice.hpp"
 #include "hub.hpp"
 #include "list.hpp"
+#include "loop_event.hpp"
 #include "redis_broker.hpp"
 #include "stream.hpp"
 

@@ -66,8 +66,8 @@ void PubsubSource::leave(Subscriber& subscriber, std::uint64_t now_ms) {
 }
 
 void PubsubSource::admit_if_confirmed(Subscriber& subscriber) {
-  const bool all_confirmed =
-      std::all_of(subscriber.begin(), subscriber.end(), [](const Subscription& subscription) { return subscription.topic->remote.confirmed; });
+  const bool all_confirmed = std::all_of(subscriber.begin(), subscriber.end(),
+                                         [](const Subscription& subscription) { return subscription.topic->remote.confirmed; });
   if (all_confirmed) {
     hub_.admit(subscriber);
   }
@@ -206,7 +206,8 @@ void PubsubSource::on_push(ReplyView push, std::uint64_t now_ms) {
     return;
   }
   if (!found->second->deliver(channel, payload, now_ms) && too_large_log_.allows(now_ms)) {
-    std::string line = "message of " + std::to_string(payload.size()) + " bytes on channel " + quoted(channel) + " dropped: over sse_max_message";
+    std::string line =
+        "message of " + std::to_string(payload.size()) + " bytes on channel " + quoted(channel) + " dropped: over sse_max_message";
     if (const std::uint64_t suppressed = too_large_log_.take_suppressed()) {
       line += " (" + std::to_string(suppressed) + " more since the last such line)";
     }
@@ -215,7 +216,8 @@ void PubsubSource::on_push(ReplyView push, std::uint64_t now_ms) {
 }
 
 bool PubsubSource::tick(std::uint64_t now_ms) {
-  for (Topic* topic = lingering_.front(); topic != nullptr && now_ms - topic->remote.unused_since_ms >= kLingerMs; topic = lingering_.front()) {
+  for (Topic* topic = lingering_.front(); topic != nullptr && now_ms - topic->remote.unused_since_ms >= kLingerMs;
+       topic = lingering_.front()) {
     lingering_.pop_front();
     send_unsubscribe(*topic, now_ms);
   }

@@ -59,7 +59,11 @@ class Session {
  public:
   // `max_reply_bytes`: a larger reply ends the connection. `answer_timeout_ms`: how long the server may be silent while it owes an answer.
   Session(Login login, SessionObserver& observer, SessionTransport& transport, std::size_t max_reply_bytes, std::uint64_t answer_timeout_ms)
-      : login_(std::move(login)), observer_(observer), transport_(transport), reader_(max_reply_bytes), answer_timeout_ms_(answer_timeout_ms) {}
+      : login_(std::move(login)),
+        observer_(observer),
+        transport_(transport),
+        reader_(max_reply_bytes),
+        answer_timeout_ms_(answer_timeout_ms) {}
 
   // The socket is connected: begins to log in.
   void connected(std::uint64_t now_ms);

@@ -38,8 +38,12 @@ struct FrameWalk {
 
   Piece piece() const {
     const std::uint64_t in_segment = offset - segment->base;
-    return {segment->bytes->data() + in_segment, frame().end - static_cast<std::size_t>(in_segment), segment->bytes.get(), subscription,
-            frame().due_ms, Piece::Source::log};
+    return {segment->bytes->data() + in_segment,
+            frame().end - static_cast<std::size_t>(in_segment),
+            segment->bytes.get(),
+            subscription,
+            frame().due_ms,
+            Piece::Source::log};
   }
 
   // False at the log's head.
@@ -144,7 +148,8 @@ void Subscriber::gather_logs_by_arrival(Batch& batch) const {
     }
   }
   while (!walks.empty() && !batch.is_full()) {
-    const auto first = std::min_element(walks.begin(), walks.end(), [](const FrameWalk& a, const FrameWalk& b) { return a.frame().sequence < b.frame().sequence; });
+    const auto first = std::min_element(walks.begin(), walks.end(),
+                                        [](const FrameWalk& a, const FrameWalk& b) { return a.frame().sequence < b.frame().sequence; });
     batch.add(first->piece());
     if (!first->next()) {
       walks.erase(first);
@@ -226,7 +231,8 @@ void Subscriber::advance(const Batch& batch, std::size_t accepted) {
 
 bool Subscriber::is_caught_up() const {
   return at_frame_boundary() && own_.size == 0 &&
-         (ending_ || std::none_of(subscriptions_.get(), subscriptions_.get() + size_, [](const Subscription& s) { return is_due(s) || s.skipped; }));
+         (ending_ ||
+          std::none_of(subscriptions_.get(), subscriptions_.get() + size_, [](const Subscription& s) { return is_due(s) || s.skipped; }));
 }
 
 std::optional<std::uint64_t> Subscriber::oldest_due_ms() const {

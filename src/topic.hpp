@@ -49,7 +49,7 @@ class Topic : public ListNode<ByLinger>, public ListNode<ByRetry> {
     std::uint32_t in_flight = 0;
     bool wanted = false;  // the last command that was sent is SUBSCRIBE
     bool confirmed = false;
-    std::uint64_t retry_ms = 0;        // refused: when to ask again
+    std::uint64_t retry_ms = 0;  // refused: when to ask again
     std::uint64_t unused_since_ms = 0;
     std::uint64_t refusal_logged_ms = 0;
   } remote;
