@@ -60,8 +60,7 @@ BrokerConf* find_or_add_broker(ngx_conf_t* cf, BrokerConfs& brokers, const Broke
   auto broker = std::make_unique<BrokerConf>();
   std::string error;
   if (!parse_broker_url(directives.url, broker->url, error)) {
-    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"sse_broker\": %s", error.c_str());
-    return nullptr;
+    return nullptr;  // cannot be: the directive was checked when it was read
   }
   if (!directives.password_file.empty() && !read_password(cf, directives.password_file, broker->url.password)) {
     return nullptr;

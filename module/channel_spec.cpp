@@ -9,6 +9,7 @@ namespace sse::ngx {
 
 namespace {
 
+constexpr const char* kAllowed = "1 to 256 bytes without control characters are allowed";
 constexpr std::string_view kPatternPrefix = "pattern:";
 
 // The length of the variable reference ($name, ${name}, $1) at the beginning of the text.
@@ -56,7 +57,7 @@ bool ChannelSpec::add_part(ngx_conf_t* cf, std::string_view text, bool is_variab
   return true;
 }
 
-bool ChannelSpec::compile(ngx_conf_t* cf, const ngx_str_t& text, Form form) {
+bool ChannelSpec::compile(ngx_conf_t* cf, const ngx_str_t& text, Form form, std::string& error) {
   form_ = form;
   std::string_view rest = view(text);
   if (form == Form::one && rest.substr(0, kPatternPrefix.size()) == kPatternPrefix) {
@@ -64,7 +65,7 @@ bool ChannelSpec::compile(ngx_conf_t* cf, const ngx_str_t& text, Form form) {
     rest.remove_prefix(kPatternPrefix.size());
   }
   if (rest.empty()) {
-    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "empty channel name \"%V\": 1 to 256 bytes are allowed", &text);
+    error = std::string("the channel name is empty; ") + kAllowed;
     return false;
   }
   while (!rest.empty()) {
@@ -77,7 +78,7 @@ bool ChannelSpec::compile(ngx_conf_t* cf, const ngx_str_t& text, Form form) {
   }
   if (form == Form::one && parts_.size() == 1 && !parts_.front().is_variable) {
     if (const char* wrong = channel_name_error(view(parts_.front().value.value))) {
-      ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "channel name \"%V\" %s", &text, wrong);
+      error = std::string("the channel name ") + wrong + "; " + kAllowed;
       return false;
     }
   }

@@ -22,8 +22,10 @@ class ChannelSpec {
  public:
   enum class Form : std::uint8_t { one, list };
 
-  // False after an error, which was logged.
-  bool compile(ngx_conf_t* cf, const ngx_str_t& text, Form form);
+  Form form() const { return form_; }
+
+  // False when the text is wrong: `error` says why and what is allowed, or is empty when nginx has logged it.
+  bool compile(ngx_conf_t* cf, const ngx_str_t& text, Form form, std::string& error);
 
   // Appends the request's channels, each once. False when there is something wrong: `error` says what to the client, or is empty when
   // a variable could not be had.

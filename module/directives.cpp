@@ -208,7 +208,8 @@ char* set_broker(ngx_conf_t* cf, ngx_command_t* cmd, void* data) {
   BrokerUrl url;
   std::string error;
   if (!parse_broker_url(view(argument(cf, 1)), url, error)) {
-    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "invalid value in \"%V\": %s", &cmd->name, error.c_str());
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "invalid value \"%s\" in \"%V\": %s", redact_broker_url(view(argument(cf, 1))).c_str(),
+                       &cmd->name, error.c_str());
     return kError;
   }
   conf->broker_url = argument(cf, 1);
@@ -223,7 +224,7 @@ char* set_broker(ngx_conf_t* cf, ngx_command_t* cmd, void* data) {
   return NGX_CONF_OK;
 }
 
-char* add_channels(ngx_conf_t* cf, void* data, ChannelSpec::Form form) {
+char* add_channels(ngx_conf_t* cf, const ngx_command_t* cmd, void* data, ChannelSpec::Form form) {
   auto* conf = static_cast<LocConf*>(data);
   if (conf->channels == nullptr) {
     conf->channels = create_in<std::vector<ChannelSpec>>(cf->pool);
@@ -231,13 +232,19 @@ char* add_channels(ngx_conf_t* cf, void* data, ChannelSpec::Form form) {
       return kError;
     }
   }
-  for (ngx_uint_t i = 1; i < cf->args->nelts; ++i) {
-    ChannelSpec spec;
-    if (!spec.compile(cf, argument(cf, i), form)) {
-      return kError;
+  for (const ChannelSpec& spec : *conf->channels) {
+    if (spec.form() == form) {
+      return kDuplicate;
     }
-    conf->channels->push_back(std::move(spec));
   }
+  std::vector<ChannelSpec> specs(cf->args->nelts - 1);
+  for (ngx_uint_t i = 1; i < cf->args->nelts; ++i) {
+    std::string error;
+    if (!specs[i - 1].compile(cf, argument(cf, i), form, error)) {
+      return error.empty() ? kError : invalid(cf, cmd, argument(cf, i), error.c_str());
+    }
+  }
+  conf->channels->insert(conf->channels->end(), specs.begin(), specs.end());
   auto* core = static_cast<ngx_http_core_loc_conf_t*>(ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module));
   core->handler = subscribe_handler;
   return NGX_CONF_OK;
@@ -249,8 +256,8 @@ char* fenced(ngx_conf_t* cf, ngx_command_t* cmd, void* conf) {
   return fence(cf->log, kError, [&] { return Setter(cf, cmd, conf); });
 }
 
-char* set_subscribe(ngx_conf_t* cf, ngx_command_t*, void* conf) { return add_channels(cf, conf, ChannelSpec::Form::one); }
-char* set_subscribe_list(ngx_conf_t* cf, ngx_command_t*, void* conf) { return add_channels(cf, conf, ChannelSpec::Form::list); }
+char* set_subscribe(ngx_conf_t* cf, ngx_command_t* cmd, void* conf) { return add_channels(cf, cmd, conf, ChannelSpec::Form::one); }
+char* set_subscribe_list(ngx_conf_t* cf, ngx_command_t* cmd, void* conf) { return add_channels(cf, cmd, conf, ChannelSpec::Form::list); }
 
 constexpr ngx_uint_t kEverywhere = NGX_HTTP_MAIN_CONF | NGX_HTTP_SRV_CONF | NGX_HTTP_LOC_CONF;
 

@@ -209,6 +209,27 @@ bool parse_broker_url(std::string_view text, BrokerUrl& out, std::string& error)
   return true;
 }
 
+std::string redact_broker_url(std::string_view text) {
+  constexpr std::string_view kHidden = "***";
+  std::string shown(text);
+  for (char& c : shown) {
+    c = static_cast<unsigned char>(c) < 0x20 || c == 0x7f ? '?' : c;
+  }
+  const std::size_t scheme = shown.find("://");
+  const std::size_t begin = scheme == std::string::npos ? 0 : scheme + 3;
+  const std::size_t at = shown.rfind('@');
+  if (at != std::string::npos && at >= begin) {
+    return shown.replace(begin, at - begin, kHidden);
+  }
+  // Without "@" it should be host:port; what is no port may be a password whose host was forgotten.
+  const std::size_t colon = shown.find(':', begin);
+  if (colon != std::string::npos && shown[begin] != '[' && !starts_with(shown, kUnixScheme) &&
+      (colon + 1 == shown.size() || !is_digit(shown[colon + 1]))) {
+    shown.replace(colon + 1, std::string::npos, kHidden);
+  }
+  return shown;
+}
+
 std::string display_name(const BrokerUrl& url) {
   if (url.kind == BrokerUrl::Kind::unix_socket) {
     return std::string(kUnixScheme) + url.path;

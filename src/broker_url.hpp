@@ -23,6 +23,9 @@ struct BrokerUrl {
 // may hold its password anywhere, and errors go to terminals and logs.
 bool parse_broker_url(std::string_view text, BrokerUrl& out, std::string& error);
 
+// The text as it was given, for error messages: what is or may be credentials is replaced by "***", control characters by "?".
+std::string redact_broker_url(std::string_view text);
+
 // For logs: the URL without credentials, `redis://host:port/db` or `unix:/path`.
 std::string display_name(const BrokerUrl& url);
 
