@@ -33,6 +33,17 @@ bool add_header(ngx_http_request_t* r, std::string_view name, std::string_view v
 
 bool is_http2_or_3(const ngx_http_request_t* r) { return r->http_version > NGX_HTTP_VERSION_11; }
 
+// An HTTP/2 header without data stays in OpenSSL's buffer, whatever flush the response asks for.
+bool flush_http2_session(ngx_http_request_t* r) {
+#if (NGX_HTTP_V2)
+  if (r->stream != nullptr) {
+    ngx_connection_t* session = r->stream->connection->connection;
+    return !session->buffered || session->send_chain(session, nullptr, 0) != NGX_CHAIN_ERROR;
+  }
+#endif
+  return true;
+}
+
 }  // namespace
 
 void append_retry_line(std::string& bytes, const RetryConf& retry) {
@@ -133,7 +144,7 @@ bool Stream::send_header() {
     return false;
   }
   if (preamble.empty()) {
-    return ngx_http_send_special(r_, NGX_HTTP_FLUSH) != NGX_ERROR;
+    return ngx_http_send_special(r_, NGX_HTTP_FLUSH) != NGX_ERROR && flush_http2_session(r_);
   }
   SegmentRef segment = Segment::copy_of(preamble, worker_.hub().memory());
   Batch batch(preamble.size());
@@ -165,7 +176,8 @@ void Stream::set_socket_options() {
   }
   if (conf_.send_timeout_ms != 0 && c->type == SOCK_STREAM && c->sockaddr->sa_family != AF_UNIX) {
     // A peer that vanished accepts bytes into our socket's buffer for a long time.
-    const auto timeout_ms = static_cast<unsigned int>(conf_.send_timeout_ms);
+    // A second more than our own clock, which knows better why it ends a stream.
+    const auto timeout_ms = static_cast<unsigned int>(conf_.send_timeout_ms + 1000);
     if (setsockopt(c->fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout_ms, sizeof(timeout_ms)) == -1) {
       ngx_log_error(NGX_LOG_INFO, c->log, ngx_socket_errno, "setsockopt(TCP_USER_TIMEOUT) failed, ignored");
     }
