@@ -1,0 +1,38 @@
+"""Real nginx, real redis-server, and clients that notice every wrong byte."""
+
+from . import processes
+from .block_reader import StreamEnded
+from .dns_server import DnsServer
+from .event_stream import Block, EventStreamError, EventStreamParser
+from .http2_client import Http2Connection
+from .http_client import HttpConnection, Response, http_request
+from .http_wire import ChunkedDecoder, ResponseHead, WireError
+from .nginx_server import Nginx
+from .ports import HeldPort
+from .redis_server import Redis
+from .sse_client import SseClient
+from .stream_pool import StreamPool
+from .waiting import WaitTimeout, wait_until
+
+__all__ = [
+    "Block",
+    "ChunkedDecoder",
+    "DnsServer",
+    "EventStreamError",
+    "EventStreamParser",
+    "HeldPort",
+    "Http2Connection",
+    "HttpConnection",
+    "Nginx",
+    "Redis",
+    "Response",
+    "ResponseHead",
+    "SseClient",
+    "StreamEnded",
+    "StreamPool",
+    "WaitTimeout",
+    "WireError",
+    "http_request",
+    "processes",
+    "wait_until",
+]

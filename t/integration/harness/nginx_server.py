@@ -1,0 +1,207 @@
+"""One nginx with the test's own configuration, in the test's own folder."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+
+from . import processes
+from .ports import HeldPort
+from .waiting import WaitTimeout, wait_until
+
+# What no test may leave in the error log.
+SANITIZER_FAULTS = r"Sanitizer|runtime error:"
+FAULTS = SANITIZER_FAULTS + r"|\[alert\]|\[emerg\]|exited on signal|exited with code [1-9]"
+
+# Debian's compiled-in paths for temporary files are writable for root only.
+TEMP_PATHS = " ".join(
+    f"{name}_temp_path temp/{name};"
+    for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+)
+
+QUIT_TIMEOUT = 15.0  # seconds
+
+
+class Nginx:
+    """Writes a whole nginx.conf and runs it.
+
+    Placeholders: @PORT@, @PORT2@, … (free ports), @TEMP_PATHS@ (directives for http {}), @DIR@
+    (nginx's folder), and whatever the test passes, e.g. @MODULE@ and @BROKER@. Paths in the
+    configuration are relative to the folder; the error log is error.log.
+    """
+
+    def __init__(self, directory, conf, binary, environment, values):
+        self.directory = directory
+        self.binary = binary
+        self.environment = {**os.environ, **environment}
+        self.process = None
+        self._was_started = False
+        self.expected_faults = []  # patterns of log lines that the test provokes
+        self._ports = {}
+        self._values = {"DIR": str(directory), "TEMP_PATHS": TEMP_PATHS, **values}
+        (directory / "temp").mkdir()
+        self.write_conf(conf)
+
+    @property
+    def port(self):
+        """The port behind @PORT@."""
+        return self._ports["PORT"].number
+
+    def port_of(self, placeholder):
+        return self._ports[placeholder].number
+
+    def write_conf(self, conf, **values):
+        """Replaces the configuration; reload() takes it over."""
+        self._values.update(values)
+        text = re.sub(r"@([A-Z][A-Z0-9_]*)@", self._value, conf)
+        (self.directory / "nginx.conf").write_text(text)
+        workers = re.search(r"^\s*worker_processes\s+(\d+)", text, re.MULTILINE)
+        self._workers = int(workers.group(1)) if workers else 1
+
+    def add_sanitizer_option(self, option):
+        """For a sanitizer build; any other ignores it."""
+        options = self.environment.get("ASAN_OPTIONS", "")
+        self.environment["ASAN_OPTIONS"] = f"{options}:{option}".lstrip(":")
+
+    def test_conf(self):
+        """Runs nginx -t: (whether it passed, what it said)."""
+        # After a wrong configuration nginx exits without freeing its pools.
+        self.add_sanitizer_option("detect_leaks=0")
+        command = self._command("-t")
+        result = subprocess.run(
+            command, env=self.environment, capture_output=True, text=True, timeout=30
+        )
+        assert result.returncode in (0, 1), result
+        assert not re.search(SANITIZER_FAULTS, result.stderr), result.stderr
+        return result.returncode == 0, result.stderr
+
+    def start(self):
+        self._was_started = True
+        with open(self.directory / "stderr.log", "ab") as stderr:
+            self.process = subprocess.Popen(
+                self._command(),
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=stderr,
+                stderr=stderr,
+                start_new_session=True,
+            )
+        wait_until(self._is_up, "nginx listens and has its workers")
+        return self
+
+    def reload(self):
+        """Sends HUP and waits until every worker is a new one; old ones may still shut down."""
+        old = set(self.worker_pids())
+        os.kill(self.process.pid, signal.SIGHUP)
+
+        def is_replaced():
+            new = set(self.worker_pids())
+            return len(new) == self._workers and not new & old
+
+        wait_until(is_replaced, "reload replaced the workers")
+
+    def quit(self, timeout=QUIT_TIMEOUT):
+        """Ends it gracefully."""
+        self.signal_quit()
+        self.wait_ended(timeout)
+
+    def signal_quit(self):
+        os.kill(self.process.pid, signal.SIGQUIT)
+
+    def wait_ended(self, timeout=QUIT_TIMEOUT):
+        try:
+            self.process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            raise WaitTimeout(
+                f"nginx did not end within {timeout:g} s\n{self.error_log()}"
+            ) from None
+        self.process = None
+
+    def worker_pids(self):
+        """Workers in service; those of an old configuration that shut down are not among them."""
+        return [
+            pid
+            for pid in processes.children(self.process.pid)
+            if processes.title(pid) == "nginx: worker process"
+        ]
+
+    def all_worker_pids(self):
+        """Workers in service and those that shut down."""
+        return processes.children(self.process.pid)
+
+    def error_log(self):
+        """error.log, and what nginx said before it had opened that."""
+        parts = (self.directory / name for name in ("stderr.log", "error.log"))
+        return "".join(part.read_text(errors="replace") for part in parts if part.exists())
+
+    def log_lines(self, pattern):
+        """The lines of the error log that a pattern is found in."""
+        return [line for line in self.error_log().splitlines() if re.search(pattern, line)]
+
+    def wait_for_log(self, pattern, count=1, **options):
+        """Waits until at least `count` lines match; returns them."""
+
+        def matching_lines():
+            lines = self.log_lines(pattern)
+            return lines if len(lines) >= count else None
+
+        try:
+            return wait_until(matching_lines, f"error log matches {pattern!r}", **options)
+        except WaitTimeout as timeout:
+            raise WaitTimeout(f"{timeout}\n{self.error_log()}") from None
+
+    def access_log(self, name="access.log"):
+        """The lines of an access log."""
+        path = self.directory / name
+        return path.read_text(errors="replace").splitlines() if path.exists() else []
+
+    def expect_fault(self, pattern):
+        """Allows log lines that would fail the test: what the test itself provokes."""
+        self.expected_faults.append(re.compile(pattern))
+
+    def close(self):
+        """Teardown: quits if it still runs, and fails on any fault in its log."""
+        try:
+            if self.process is not None:
+                self.quit()
+        finally:
+            if self.process is not None:
+                os.killpg(self.process.pid, signal.SIGKILL)
+                self.process.wait()
+            for port in self._ports.values():
+                port.release()
+        if not self._was_started:
+            return
+        faults = [
+            line
+            for line in self.log_lines(FAULTS)
+            if not any(expected.search(line) for expected in self.expected_faults)
+        ]
+        assert not faults, "faults in the error log:\n" + "\n".join(faults)
+
+    def _command(self, *arguments):
+        directives = "daemon off;"
+        if os.geteuid() == 0:
+            # Otherwise the workers could not enter the test's folder.
+            directives += " user root;"
+        command = [self.binary, "-p", str(self.directory), "-c", "nginx.conf"]
+        return [*command, "-e", "error.log", "-g", directives, *arguments]
+
+    def _value(self, match):
+        name = match.group(1)
+        if re.fullmatch(r"PORT\d*", name):
+            return str(self._ports.setdefault(name, HeldPort()))
+        assert name in self._values, f"no value for @{name}@"
+        return str(self._values[name])
+
+    def _is_up(self):
+        assert self.process.poll() is None, f"nginx ended:\n{self.error_log()}"
+        if len(self.worker_pids()) != self._workers:
+            return False
+        try:
+            for port in self._ports.values():
+                socket.create_connection(("127.0.0.1", port.number), timeout=1).close()
+        except ConnectionRefusedError:
+            return False
+        return True

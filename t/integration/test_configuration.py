@@ -1,0 +1,215 @@
+"""A wrong directive stops nginx -t and says what is wrong; a right one is inherited."""
+
+import pytest
+
+CONF = """
+load_module @MODULE@;
+error_log error.log info;
+pid nginx.pid;
+events { worker_connections 64; }
+http {
+    @TEMP_PATHS@
+    access_log off;
+    @HTTP@
+    server {
+        listen 127.0.0.1:@PORT@;
+        @SERVER@
+        location / { @LOCATION@ }
+    }
+}
+"""
+
+BROKER = "sse_broker redis://127.0.0.1:6379;"
+SUBSCRIBE = "sse_subscribe c;"
+
+
+def check(make_nginx, http="", server="", location=""):
+    nginx = make_nginx(CONF, HTTP=http, SERVER=server, LOCATION=location)
+    return nginx.test_conf()
+
+
+ACCEPTED = [
+    "sse_broker redis://localhost;",
+    "sse_broker redis://127.0.0.1:6379/15;",
+    "sse_broker redis://[::1]:6379;",
+    "sse_broker redis://user:pass@127.0.0.1:6379/0;",
+    "sse_broker redis://:pass@127.0.0.1;",
+    "sse_broker unix:/run/redis.sock;",
+    "sse_broker_connect_timeout 200ms;",
+    "sse_broker_read_timeout 1m;",
+    "sse_open_timeout 10s;",
+    "sse_payload text;",
+    "sse_payload json;",
+    "sse_payload event;",
+    "sse_default_event none;",
+    "sse_default_event channel;",
+    "sse_default_event update;",
+    "sse_keepalive off;",
+    "sse_keepalive 0;",
+    "sse_keepalive 30s;",
+    "sse_retry off;",
+    "sse_retry 0;",
+    "sse_retry 5s;",
+    "sse_retry 5s jitter=10s;",
+    "sse_retry 500ms jitter=0;",
+    'sse_greeting "hello $remote_addr";',
+    "sse_max_message 64k;",
+    "sse_max_message off;",
+    "sse_max_message 0;",
+    "sse_buffer_size 16m;",
+    "sse_slow_subscriber close;",
+    "sse_slow_subscriber skip;",
+    "sse_send_timeout 5s;",
+    "sse_send_timeout off;",
+    "sse_max_channels 100;",
+    "sse_max_channels off;",
+    "sse_reset_event lost;",
+    "sse_direct off;",
+    "sse_direct on;",
+]
+
+
+@pytest.mark.parametrize("level", ["http", "server", "location"])
+@pytest.mark.parametrize("directive", ACCEPTED)
+def test_a_right_directive_is_accepted_everywhere(make_nginx, directive, level):
+    broker = "" if "sse_broker " in directive else BROKER
+    texts = {"http": broker, "server": "", "location": SUBSCRIBE}
+    texts[level] += directive
+    passed, output = check(make_nginx, **texts)
+    assert passed, output
+
+
+REFUSED = [
+    # directive, what the message must contain beside the directive's name
+    ("sse_broker local:;", ["local:", "not supported yet"]),
+    ("sse_broker rediss://h;", ["rediss://h", "not supported yet"]),
+    ("sse_broker redis+sentinel://h/m;", ["redis+sentinel", "not supported yet"]),
+    ("sse_broker redis+cluster://h;", ["redis+cluster", "not supported yet"]),
+    ("sse_broker http://h;", ["http://h", "redis://"]),
+    ("sse_broker h:6379;", ["h:6379", "redis://"]),
+    ("sse_broker redis://;", ["redis://", "host"]),
+    ("sse_broker redis://h:0;", ["redis://h:0", "port"]),
+    ("sse_broker redis://h:65536;", ["redis://h:65536", "port"]),
+    ("sse_broker redis://h:6379x;", ["redis://h:6379x", "port"]),
+    ("sse_broker redis://h/db;", ["redis://h/db", "number"]),
+    ("sse_broker redis://h/1/2;", ["redis://h/1/2"]),
+    ("sse_broker unix:;", ["unix:", "path"]),
+    ("sse_broker redis://no.such.host.invalid;", ["no.such.host.invalid", "host not found"]),
+    ("sse_broker redis://h sharded=on;", ["sharded=on"]),
+    ("sse_broker redis://127.0.0.1 password_file=missing.txt;", ["missing.txt"]),
+    ("sse_broker;", ["invalid number of arguments"]),
+    ("sse_broker_connect_timeout x;", ["x"]),
+    ("sse_broker_connect_timeout 0;", ["0"]),
+    ("sse_broker_read_timeout 1y;", ["1y"]),
+    ("sse_open_timeout soon;", ["soon"]),
+    ("sse_payload xml;", ["xml", "text", "json", "event"]),
+    ("sse_payload text json;", ["invalid number of arguments"]),
+    ('sse_default_event "a\nb";', ["line"]),
+    ("sse_keepalive often;", ["often", "off"]),
+    ("sse_keepalive -1;", ["-1"]),
+    ("sse_retry x;", ["x"]),
+    ("sse_retry 1s x;", ["x", "jitter="]),
+    ("sse_retry 1s jitter=x;", ["jitter=x"]),
+    ("sse_retry off jitter=1s;", ["off", "jitter="]),
+    ("sse_max_message 1x;", ["1x"]),
+    ("sse_buffer_size big;", ["big"]),
+    ("sse_slow_subscriber wait;", ["wait", "close", "skip"]),
+    ("sse_send_timeout x;", ["x"]),
+    ("sse_max_channels many;", ["many"]),
+    ("sse_max_channels -1;", ["-1"]),
+    ('sse_reset_event "a\nb";', ["line"]),
+    ("sse_direct maybe;", ["maybe", "on", "off"]),
+]
+
+
+@pytest.mark.parametrize(
+    "directive, words", REFUSED, ids=[d.replace("\n", "~") for d, _ in REFUSED]
+)
+def test_a_wrong_directive_is_refused_with_its_name_its_value_and_what_is_allowed(
+    make_nginx, directive, words
+):
+    broker = "" if directive.startswith(("sse_broker ", "sse_broker;")) else BROKER
+    passed, output = check(make_nginx, http=broker, server=directive, location=SUBSCRIBE)
+    assert not passed
+    for word in [directive.split()[0].rstrip(";"), *words]:
+        assert word in output, output
+    assert "nginx.conf:" in output, "the message names the line"
+
+
+@pytest.mark.parametrize("directive", ACCEPTED)
+def test_a_directive_twice_in_a_block_is_refused(make_nginx, directive):
+    broker = "" if "sse_broker " in directive else BROKER
+    passed, output = check(make_nginx, http=broker, server=f"{directive} {directive}")
+    assert not passed
+    assert "is duplicate" in output and directive.split()[0] in output
+
+
+@pytest.mark.parametrize(
+    "location",
+    [
+        "sse_subscribe;",
+        "sse_subscribe_list;",
+        "sse_subscribe_list a b;",
+        "sse_subscribe a; sse_subscribe b;",
+        "sse_subscribe_list a; sse_subscribe_list b;",
+        "sse_subscribe pattern:;",
+        'sse_subscribe "a\nb";',
+        "sse_subscribe " + "x" * 257 + ";",
+        "sse_subscribe $no_such_variable;",
+        "sse_greeting $no_such_variable; sse_subscribe a;",
+    ],
+    ids=lambda text: text[:40].replace("\n", "~"),
+)
+def test_a_wrong_subscription_is_refused(make_nginx, location):
+    passed, output = check(make_nginx, http=BROKER, location=location)
+    assert not passed
+    assert "sse_" in output or "no_such_variable" in output, output
+
+
+@pytest.mark.parametrize("subscription", ["sse_subscribe c;", "sse_subscribe_list $arg_c;"])
+def test_a_subscription_without_a_broker_is_refused(make_nginx, subscription):
+    passed, output = check(make_nginx, location=subscription)
+    assert not passed
+    assert "sse_broker" in output and "[emerg]" in output
+
+
+@pytest.mark.parametrize("level", ["http", "server"])
+def test_a_subscription_belongs_into_a_location(make_nginx, level):
+    passed, output = check(make_nginx, **{level: BROKER + SUBSCRIBE})
+    assert not passed
+    assert '"sse_subscribe" directive is not allowed here' in output
+
+
+def test_sse_drain_belongs_into_http(make_nginx):
+    assert check(make_nginx, http="sse_drain 10s;")[0]
+    passed, output = check(make_nginx, server="sse_drain 10s;")
+    assert not passed and '"sse_drain" directive is not allowed here' in output
+    passed, output = check(make_nginx, http="sse_drain x;")
+    assert not passed and "sse_drain" in output
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["redis://user:s3cret@h:x", "redis://:s3cret@h/db", "rediss://u:s3cret@h", "bad://u:s3cret@h"],
+)
+def test_a_message_never_contains_the_password(make_nginx, url):
+    passed, output = check(make_nginx, http=f"sse_broker {url};", location=SUBSCRIBE)
+    assert not passed
+    assert "sse_broker" in output and "s3cret" not in output
+
+
+def test_a_buffer_below_two_messages_is_warned_about(make_nginx):
+    passed, output = check(
+        make_nginx, http=BROKER, location=SUBSCRIBE + "sse_buffer_size 1m; sse_max_message 1m;"
+    )
+    assert passed
+    assert "[warn]" in output and "sse_buffer_size" in output and "sse_max_message" in output
+    passed, output = check(
+        make_nginx, http=BROKER, location=SUBSCRIBE + "sse_buffer_size 2m; sse_max_message 1m;"
+    )
+    assert passed and "[warn]" not in output
+
+
+def test_the_module_alone_changes_nothing(make_nginx):
+    passed, output = check(make_nginx)
+    assert passed and "sse" not in output.replace("ngx_http_sse_module", "")

@@ -1,0 +1,237 @@
+"""The harness itself: it must not overlook what the other tests rely on it to see."""
+
+import socket
+
+import pytest
+
+from harness import (
+    ChunkedDecoder,
+    DnsServer,
+    EventStreamError,
+    EventStreamParser,
+    HeldPort,
+    Http2Connection,
+    Redis,
+    StreamEnded,
+    WaitTimeout,
+    WireError,
+    http_request,
+    wait_until,
+)
+
+PLAIN_CONF = """
+worker_processes 2;
+error_log error.log info;
+pid nginx.pid;
+events { worker_connections 64; }
+http {
+    @TEMP_PATHS@
+    access_log off;
+    server {
+        listen 127.0.0.1:@PORT@;
+        location / { return 200 "hello $pid\\n"; }
+    }
+}
+"""
+
+
+STREAM_CONF = """
+worker_processes 1;
+error_log error.log info;
+pid nginx.pid;
+events { worker_connections 64; }
+http {
+    @TEMP_PATHS@
+    access_log off;
+    default_type text/event-stream;
+    resolver 127.0.0.1:@DNS_PORT@ valid=1s ipv6=off;
+    server {
+        listen 127.0.0.1:@PORT@;
+        listen 127.0.0.1:@PORT2@ http2;
+        location = /events { alias events.txt; }
+        location = /chunked { alias events.txt; ssi on; ssi_types text/event-stream; }
+        location = /gzip { alias events.txt; gzip on; gzip_types text/event-stream; }
+        location = /named { set $host_name server.test; proxy_pass http://$host_name:@PORT@/events; }
+    }
+}
+"""
+
+
+def pieces(data, size):
+    return [data[i : i + size] for i in range(0, len(data), size)]
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 100])
+def test_chunks_are_decoded_however_they_arrive(size):
+    decoder = ChunkedDecoder()
+    wire = b"5\r\nhello\r\n10\r\n0123456789abcdef\r\n0\r\n\r\nnext"
+    body = b"".join(decoder.feed(piece) for piece in pieces(wire, size))
+    assert body == b"hello0123456789abcdef"
+    assert decoder.is_done
+    assert decoder.rest[:1] == b"n"[: len(decoder.rest)]
+
+
+@pytest.mark.parametrize(
+    "wire",
+    [
+        b"5\r\nhelloX\r\n",
+        b"5\r\nhello\rX",
+        b"5\r\nhello\r\n\r\n",
+        b"5 \r\nhello\r\n",
+        b"data: x\n\n",
+        b"0\r\nTrailer: x\r\n\r\n",
+        b"123456789\r\n",
+    ],
+)
+@pytest.mark.parametrize("size", [1, 100])
+def test_a_malformed_chunk_is_an_error(wire, size):
+    decoder = ChunkedDecoder()
+    with pytest.raises(WireError):
+        for piece in pieces(wire, size):
+            decoder.feed(piece)
+
+
+@pytest.mark.parametrize("size", [1, 2, 5, 100])
+def test_blocks_are_parsed_however_they_arrive(size):
+    parser = EventStreamParser()
+    body = b"retry: 5\n\n: keepalive\n\nid: 1\nevent: e\ndata: a\ndata:  b\n\ndata: \n\n"
+    blocks = [block for piece in pieces(body, size) for block in parser.feed(piece)]
+    assert [block.retry for block in blocks] == [5, None, None, None]
+    assert [block.comment for block in blocks] == [None, "keepalive", None, None]
+    assert [block.data for block in blocks] == [None, None, "a\n b", ""]
+    assert blocks[2].id == "1" and blocks[2].name == "e"
+    assert parser.is_at_boundary
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"data: a\rb\n\n",
+        b"data: a\r\n\r\n\n\n",
+        b"data: a\n\n\ndata: b\n\n",
+        b"\n\n",
+        b"data:a\n\n",
+        b"data\n\n",
+        b"5\ndata: a\n\n",
+        b"data: a\nevent: x\n\n",
+        b"event: x\nid: 1\ndata: a\n\n",
+        b"event: x\nevent: y\ndata: a\n\n",
+        b"retry: 1x\n\n",
+        b"id: a\0\ndata: a\n\n",
+        b"data: \xff\n\n",
+        b"\xef\xbb\xbfdata: a\n\n",
+    ],
+)
+def test_what_the_module_must_never_write_is_an_error(body):
+    with pytest.raises(EventStreamError):
+        EventStreamParser().feed(body)
+
+
+def test_a_held_port_is_nobody_elses_but_its_servers():
+    held = HeldPort()
+    with socket.socket() as other:
+        with pytest.raises(OSError):
+            other.bind(("127.0.0.1", held.number))
+    with socket.create_server(("127.0.0.1", held.number)):
+        socket.create_connection(("127.0.0.1", held.number)).close()
+    held.release()
+
+
+@pytest.fixture
+def file_server(make_nginx):
+    """Stock nginx serves 1,000 events from a file."""
+    with DnsServer({}) as dns:
+        nginx = make_nginx(STREAM_CONF, DNS_PORT=dns.port)
+        nginx.dns = dns
+        (nginx.directory / "events.txt").write_text("".join(f"data: {i}\n\n" for i in range(1000)))
+        yield nginx.start()
+
+
+NUMBERS = [str(i) for i in range(1000)]
+
+
+@pytest.mark.parametrize(
+    "path, header",
+    [
+        ("/events", "Content-Length"),
+        ("/chunked", "Transfer-Encoding"),
+        ("/gzip", "Content-Encoding"),
+    ],
+)
+def test_a_client_reads_every_event_whatever_the_coding(file_server, open_stream, path, header):
+    stream = open_stream(file_server, path, headers=[("Accept-Encoding", "gzip")])
+    assert stream.head.get(header)
+    assert [event.data for event in stream.take(1000)] == NUMBERS
+    assert stream.read_to_end() == [] and stream.end == "clean"
+    with pytest.raises(StreamEnded):
+        stream.next_event()
+
+
+def test_a_client_that_waits_in_vain_times_out(file_server, open_stream):
+    # A keep-alive connection stays open after the response, and silent.
+    stream = open_stream(file_server, "/events")
+    stream.read_to_end()
+    with pytest.raises(WaitTimeout):
+        stream.connection.read_head(timeout=0.05)
+
+
+def test_http_2_streams_share_a_connection_and_obey_their_windows(file_server):
+    with Http2Connection(file_server.port_of("PORT2"), window=100) as connection:
+        stalled = connection.open("/events", acknowledges=False)
+        for _ in range(3):
+            stream = connection.open("/events")
+            assert [event.data for event in stream.take(1000)] == NUMBERS
+            assert stream.read_to_end() == [] and stream.end == "clean"
+        assert len(b"".join(stalled.received)) == 100
+        connection.reset(stalled)
+
+
+def test_a_pool_reads_many_streams_to_their_end(file_server, pool):
+    streams = [pool.start(file_server, "/chunked") for _ in range(50)]
+    pool.run_until(lambda: all(stream.end for stream in streams), "the ends")
+    assert {stream.end for stream in streams} == {"clean"}
+    assert all(stream.texts() == NUMBERS for stream in streams)
+
+
+def test_the_dns_server_answers_and_a_record_may_change(file_server):
+    assert http_request(file_server.port, "GET", "/named").status == 502
+    file_server.dns.records["server.test"] = "127.0.0.1"
+    wait_until(
+        lambda: http_request(file_server.port, "GET", "/named").status == 200, "the new address"
+    )
+    assert set(file_server.dns.asked) == {"server.test"}
+
+
+def test_nginx_starts_reloads_and_quits(make_nginx):
+    nginx = make_nginx(PLAIN_CONF)
+    assert nginx.test_conf()[0]
+    nginx.start()
+    before = set(nginx.worker_pids())
+    assert len(before) == 2
+    nginx.reload()
+    after = set(nginx.worker_pids())
+    assert len(after) == 2 and not before & after
+    response = http_request(nginx.port, "GET", "/")
+    assert response.status == 200
+    assert int(response.text.split()[1]) in after
+
+
+def test_a_fault_in_the_error_log_fails_the_teardown(make_nginx):
+    nginx = make_nginx(PLAIN_CONF).start()
+    with open(nginx.directory / "error.log", "a") as log:
+        log.write("2026/01/01 00:00:00 [alert] 1#1: open socket #3 left in connection 4\n")
+    with pytest.raises(AssertionError, match="open socket"):
+        nginx.close()
+    nginx.expect_fault("open socket #3 left")
+
+
+def test_redis_survives_kill_pause_and_restart_on_its_port(redis: Redis):
+    assert redis.publish("c", "x") == 0
+    redis.kill()
+    with pytest.raises(Exception, match="[Cc]onnect"):
+        redis.publish("c", "x")
+    redis.start()
+    redis.pause()
+    redis.resume()
+    assert redis.subscribers("c") == 0
+    redis.stop()

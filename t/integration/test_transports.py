@@ -1,0 +1,155 @@
+"""Every way from the module to the client delivers the same bytes."""
+
+import subprocess
+
+import pytest
+
+from harness import Http2Connection
+
+CONF = """
+load_module @MODULE@;
+worker_processes 1;
+error_log error.log info;
+pid nginx.pid;
+events { worker_connections 256; }
+http {
+    @TEMP_PATHS@
+    access_log off;
+    sse_broker @BROKER@;
+    sse_retry off;
+    sse_payload json;
+    ssl_certificate certificate.pem;
+    ssl_certificate_key key.pem;
+    server {
+        listen 127.0.0.1:@PORT@;
+        listen 127.0.0.1:@PORT2@ ssl;
+        listen 127.0.0.1:@PORT3@ http2;
+        listen 127.0.0.1:@PORT4@ ssl http2;
+        location = /direct { sse_subscribe c; }
+        location = /direct-off { sse_subscribe c; sse_direct off; }
+        location = /gzip { sse_subscribe c; gzip on; gzip_types text/event-stream; }
+        location = /limit_rate { sse_subscribe c; limit_rate 2m; }
+        location = /sub_filter {
+            sse_subscribe c;
+            sub_filter_types text/event-stream;
+            sub_filter "{never in a message}" "";
+        }
+        location = /sub_filter-replaces {
+            sse_subscribe c;
+            sub_filter_types text/event-stream;
+            sub_filter "<name>" "somebody";
+        }
+    }
+}
+"""
+
+# Small and large, with everything a frame can hold; the last is larger than any socket buffer.
+MESSAGES = [
+    '{"data":"hello"}',
+    '{"data":"a\\nb","event":"e","id":"1","retry":5}',
+    '{"data":""}',
+    *(f'{{"data":"number {i}","id":"{i}"}}' for i in range(200)),
+    '{"data":"' + "0123456789" * 30_000 + '"}',
+    '{"data":"end"}',
+]
+
+
+@pytest.fixture
+def nginx(redis, make_nginx):
+    server = make_nginx(CONF, BROKER=redis.url)
+    subprocess.run(
+        [
+            *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"),
+            *("-nodes", "-days", "2", "-subj", "/CN=localhost"),
+            *("-keyout", server.directory / "key.pem"),
+            *("-out", server.directory / "certificate.pem"),
+        ],
+        check=True,
+        capture_output=True,
+    )
+    return server.start()
+
+
+def bodies_of(redis, streams):
+    """Publishes MESSAGES and returns what each stream received, up to the last event."""
+    redis.publish_all("c", MESSAGES)
+    for stream in streams:
+        stream.events_until(lambda event: event.data == "end")
+    return [bytes(stream.body) for stream in streams]
+
+
+@pytest.mark.parametrize("path", ["/direct-off", "/limit_rate", "/sub_filter"])
+def test_through_the_filters_the_bytes_are_those_of_direct_writing(redis, nginx, open_stream, path):
+    direct, filtered = bodies_of(redis, [open_stream(nginx, "/direct"), open_stream(nginx, path)])
+    assert direct == filtered
+
+
+def test_compressed_the_events_come_at_once_and_are_the_same(redis, nginx, open_stream):
+    compressed = open_stream(nginx, "/gzip", headers=[("Accept-Encoding", "gzip")])
+    assert compressed.head.get("Content-Encoding") == "gzip"
+    redis.publish("c", "first")
+    assert compressed.next_event().data == "first"
+    start = len(compressed.body)
+    direct, decoded = bodies_of(redis, [open_stream(nginx, "/direct"), compressed])
+    assert decoded[start:] == direct
+
+
+def test_a_filter_may_change_the_bytes(redis, nginx, open_stream):
+    stream = open_stream(nginx, "/sub_filter-replaces")
+    redis.publish("c", "hello <name>!")
+    assert stream.next_event().data == "hello somebody!"
+
+
+def test_http_1_0_gets_the_same_bytes(redis, nginx, open_stream):
+    old = open_stream(nginx, "/direct", version="1.0")
+    direct, unchunked = bodies_of(redis, [open_stream(nginx, "/direct"), old])
+    assert unchunked == direct
+
+
+def test_tls_gets_the_same_bytes(redis, nginx, open_stream, send_request):
+    secure = [
+        send_request(nginx, path, port=nginx.port_of("PORT2"), tls=True).open()
+        for path in ("/direct", "/direct-off")
+    ]
+    direct, *others = bodies_of(redis, [open_stream(nginx, "/direct"), *secure])
+    assert others == [direct, direct]
+
+
+@pytest.mark.parametrize("port, tls", [("PORT3", False), ("PORT4", True)])
+def test_http_2_gets_the_same_bytes_on_several_streams_of_a_connection(
+    redis, nginx, open_stream, port, tls
+):
+    with Http2Connection(nginx.port_of(port), tls=tls) as connection:
+        streams = [connection.open(path) for path in ("/direct", "/direct", "/direct-off")]
+        direct, *others = bodies_of(redis, [open_stream(nginx, "/direct"), *streams])
+        assert others == [direct] * 3
+
+
+def test_an_http_2_stream_can_be_cancelled_in_the_middle_of_a_frame(redis, nginx):
+    with Http2Connection(nginx.port_of("PORT3"), window=1000) as connection:
+        for _ in range(5):
+            cancelled = connection.open("/direct", acknowledges=False)
+            others = connection.open("/direct")
+            redis.publish("c", "x" * 100_000)
+            assert others.next_event().data == "x" * 100_000
+            assert 0 < len(b"".join(cancelled.received)) <= 1000
+            connection.reset(cancelled)
+            connection.reset(others)
+        survivor = connection.open("/direct")
+        redis.publish("c", "after")
+        assert survivor.next_event().data == "after"
+
+
+def test_http_2_head_ends_without_a_body(nginx):
+    with Http2Connection(nginx.port_of("PORT3")) as connection:
+        stream = connection.start("/direct", method="HEAD")
+        assert stream.read_head()[":status"] == "200"
+        assert stream.read_to_end() == []
+        assert stream.end == "clean" and not stream.body
+
+
+def test_direct_writing_is_one_chunk_for_each_event(redis, nginx, open_stream):
+    stream = open_stream(nginx, "/direct")
+    redis.publish("c", "hello")
+    stream.next_event()
+    assert bytes(stream.connection.wire).endswith(b"\r\n\r\nd\r\ndata: hello\n\n\r\n")
