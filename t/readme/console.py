@@ -1,0 +1,94 @@
+"""Runs what stands in a ```console block, and compares its output with what stands there."""
+
+import os
+import re
+import subprocess
+from typing import NamedTuple
+
+from harness import wait_until
+
+# What differs from run to run.
+VARYING = {
+    r"retry: \d+": r"retry: \\d+",
+    r"\b\d+\\\.\d{3}\b": r"\\d+\\.\\d{3}",
+}
+
+
+class Command(NamedTuple):
+    line: str
+    output: str
+
+    @property
+    def is_stream(self):
+        """Whether it goes on until it is stopped."""
+        return self.line.startswith("curl -N ")
+
+    def accepts(self, output):
+        pattern = re.escape(self.output).replace("\\ ", " ")
+        for varying, replacement in VARYING.items():
+            pattern = re.sub(varying, replacement, pattern)
+        return re.fullmatch(pattern, output) is not None
+
+
+def commands(text):
+    """The commands of a block with the output that follows each."""
+    found = re.findall(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", text, re.MULTILINE)
+    return [Command(line, output) for line, output in found]
+
+
+class Console:
+    """A terminal, or several: every stream has one of its own."""
+
+    def __init__(self, directory, replacements):
+        self.directory = directory
+        self.replacements = replacements
+        self.streams = []
+
+    def run(self, command):
+        """Runs a command to its end; its output must be the README's."""
+        if command.line.startswith("tail "):  # a log may be a moment late
+            wait_until(lambda: command.accepts(self._output(command)), f"$ {command.line}\n{command.output}")
+            return
+        output = self._output(command)
+        assert command.accepts(output), f"$ {command.line}\n{output}\ninstead of\n{command.output}"
+
+    def start_stream(self, command):
+        """Starts a command that goes on, and waits until it has said something."""
+        path = self.directory / f"stream{len(self.streams)}.txt"
+        with open(path, "wb") as output:
+            # Not stderr: curl shows its progress there when its output goes to a file.
+            process = subprocess.Popen(
+                ["bash", "-c", f"exec {self._filled(command)}"], stdout=output, stderr=subprocess.DEVNULL
+            )
+        self.streams.append((command, process, path))
+        wait_until(lambda: path.stat().st_size, f"$ {command.line}: first output")
+
+    def check_streams(self):
+        """Waits until every stream has shown what the README shows."""
+        for command, _, path in self.streams:
+            try:
+                wait_until(lambda: command.accepts(path.read_text()), f"$ {command.line}\n{command.output}")
+            except AssertionError as error:
+                raise AssertionError(f"{error}\nbut\n{path.read_text()}") from None
+
+    def close(self):
+        for _, process, _ in self.streams:
+            process.terminate()
+            process.wait()
+
+    def _output(self, command):
+        # redis-cli shows (integer) 1 to a terminal only; FAKETTY makes it believe in one.
+        result = subprocess.run(
+            ["bash", "-c", self._filled(command)],
+            env={**os.environ, "FAKETTY": "1"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=30,
+        )
+        return result.stdout.decode().replace("\r\n", "\n")
+
+    def _filled(self, command):
+        line = command.line
+        for text, replacement in self.replacements.items():
+            line = line.replace(text, replacement)
+        return line

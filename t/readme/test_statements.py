@@ -1,0 +1,36 @@
+"""Sentences of the README that no other test holds true."""
+
+from harness import wait_until
+
+CONF = """
+load_module @MODULE@;
+worker_processes 2;
+error_log error.log info;
+pid nginx.pid;
+events { worker_connections 64; }
+http {
+    @TEMP_PATHS@
+    access_log off;
+    sse_broker @BROKER@;
+    server {
+        listen 127.0.0.1:@PORT@ reuseport;
+        add_header X-Worker $pid;
+        location = / { sse_subscribe news; }
+    }
+}
+"""
+
+
+def test_each_worker_opens_two_connections_and_subscribes_once_however_many_read(redis, start_nginx, open_stream):
+    nginx = start_nginx(CONF, BROKER=redis.url)
+    workers = set()
+    while len(workers) < 2:  # the kernel chooses
+        workers.add(open_stream(nginx, "/").head.get("X-Worker"))
+    for _ in range(10):
+        open_stream(nginx, "/")
+    assert redis.subscribers("news") == 2
+
+    def connections():
+        return len(redis.connections("pubsub")), len(redis.connections("normal")) - 1  # the test's own
+
+    wait_until(lambda: connections() == (2, 2), "two connections for each worker")
