@@ -7,9 +7,15 @@ namespace sse::ngx {
 
 namespace {
 
-bool is_same(const BrokerConf& a, const BrokerConf& b) {
-  return a.name == b.name && a.url.user == b.url.user && a.url.password == b.url.password && a.connect_timeout_ms == b.connect_timeout_ms &&
-         a.read_timeout_ms == b.read_timeout_ms && a.resolver == b.resolver;
+std::string key_of(const BrokerConf& broker) {
+  std::string key;
+  for (const std::string& part :
+       {broker.name, broker.url.user, broker.url.password, std::to_string(broker.connect_timeout_ms),
+        std::to_string(broker.read_timeout_ms), std::to_string(reinterpret_cast<std::uintptr_t>(broker.resolver))}) {
+    key += part;
+    key += '\n';
+  }
+  return key;
 }
 
 // The first line of the file, so that an editor's line end does no harm.
@@ -19,7 +25,11 @@ bool read_password(ngx_conf_t* cf, std::string_view path, std::string& password)
     return false;
   }
   std::ifstream file(std::string(view(name)));
-  if (!std::getline(file, password) || password.empty()) {
+  std::getline(file, password);
+  if (!password.empty() && password.back() == '\r') {
+    password.pop_back();
+  }
+  if (password.empty()) {
     ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"sse_broker\": cannot read a password from the first line of \"%V\"", &name);
     return false;
   }
@@ -75,12 +85,13 @@ BrokerConf* find_or_add_broker(ngx_conf_t* cf, BrokerConfs& brokers, const Broke
     broker->resolver = core->resolver;
     broker->resolver_timeout_ms = core->resolver_timeout;
   }
-  if (!resolve(cf, *broker)) {
-    return nullptr;
-  }
+  broker->key = key_of(*broker);
 
-  const auto found = std::find_if(brokers.begin(), brokers.end(), [&broker](const auto& other) { return is_same(*other, *broker); });
+  const auto found = std::find_if(brokers.begin(), brokers.end(), [&broker](const auto& other) { return other->key == broker->key; });
   if (found == brokers.end()) {
+    if (!resolve(cf, *broker)) {
+      return nullptr;
+    }
     brokers.push_back(std::move(broker));
     return brokers.back().get();
   }

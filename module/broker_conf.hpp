@@ -19,6 +19,7 @@ struct Address {
 struct BrokerConf {
   BrokerUrl url;
   std::string name;  // for logs, without credentials
+  std::string key;   // equal for equal brokers; holds credentials
   ngx_msec_t connect_timeout_ms = 0;
   ngx_msec_t read_timeout_ms = 0;
   std::vector<Address> addresses;  // empty: `resolver` finds them at each connect

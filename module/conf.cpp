@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "fence.hpp"
+#include "subscribe_handler.hpp"
 
 namespace sse::ngx {
 
@@ -26,6 +27,11 @@ bool complete(ngx_conf_t* cf, LocConf& conf) {
     return false;
   }
 
+  auto* core = static_cast<ngx_http_core_loc_conf_t*>(ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module));
+  if (core->post_action.data != nullptr) {
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"post_action\" cannot be used with \"sse_subscribe\"");
+    return false;
+  }
   if (conf.buffer_bytes != 0 && (conf.max_message_bytes == 0 || conf.buffer_bytes < 2 * conf.max_message_bytes)) {
     ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
                        "\"sse_buffer_size\" %uz is below twice \"sse_max_message\" %uz: one large message may push out a reader that "
@@ -120,6 +126,11 @@ char* merge_loc_conf(ngx_conf_t* cf, void* parent, void* child) {
   ngx_conf_merge_uint_value(conf->slow, prev->slow, static_cast<ngx_uint_t>(SlowPolicy::close));
   ngx_conf_merge_value(conf->direct, prev->direct, 1);
 
+  auto* core = static_cast<ngx_http_core_loc_conf_t*>(ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module));
+  if (core->noname && conf->channels == nullptr && prev->channels != nullptr) {  // an "if" or "limit_except" block in a location
+    conf->channels = prev->channels;
+    core->handler = subscribe_handler;
+  }
   if (conf->channels == nullptr) {
     return NGX_CONF_OK;
   }

@@ -2,9 +2,19 @@
 
 extern "C" {
 extern ngx_module_t ngx_http_chunked_filter_module;
+extern ngx_module_t ngx_http_copy_filter_module;
 }
 
 namespace sse::ngx {
+
+namespace {
+
+// Parts of every response: the copy filter passes memory on as it is, and the chunked filter's framing is in the logs.
+bool is_harmless(ngx_uint_t ctx_index) {
+  return ctx_index == ngx_http_chunked_filter_module.ctx_index || ctx_index == ngx_http_copy_filter_module.ctx_index;
+}
+
+}  // namespace
 
 DirectCheck::DirectCheck(ngx_http_request_t* r)
     : r_(r), main_need_in_memory_(r->main_filter_need_in_memory), need_in_memory_(r->filter_need_in_memory) {
@@ -24,7 +34,7 @@ bool DirectCheck::is_direct() {
     return false;
   }
   for (ngx_uint_t i = 0; i < ngx_http_max_module; ++i) {
-    if (r_->ctx[i] != contexts_[i] && r_->ctx[i] != nullptr && i != ngx_http_chunked_filter_module.ctx_index) {
+    if (r_->ctx[i] != contexts_[i] && r_->ctx[i] != nullptr && !is_harmless(i)) {
       return false;
     }
   }
@@ -95,11 +105,7 @@ SendResult::State DirectWriter::flush() {
       return wait_for_room();
     }
   }
-#if (NGX_HTTP_SSL)
-  if (c_->ssl != nullptr) {
-    ngx_ssl_free_buffer(c_);  // or 16 KiB stay with every subscriber
-  }
-#endif
+  free_ssl_buffer(c_);
   return SendResult::State::ready;
 }
 

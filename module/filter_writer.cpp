@@ -55,6 +55,9 @@ SendResult FilterWriter::send(const Batch& batch) {
       link->buf->flush = 1;
     }
   }
+  if (!in_flight_ms_) {
+    in_flight_ms_ = batch.begin()->due_ms;
+  }
   return {batch.bytes(), output(chain)};
 }
 
@@ -74,6 +77,8 @@ SendResult::State FilterWriter::output(ngx_chain_t* chain) {
     return SendResult::State::failed;
   }
   if (busy_ == nullptr && r_->out == nullptr && !r_->connection->buffered) {
+    in_flight_ms_.reset();
+    free_ssl_buffer(r_->connection);
     return SendResult::State::ready;
   }
   // Limited by rate, the connection's timer calls again.
@@ -84,7 +89,7 @@ SendResult::State FilterWriter::output(ngx_chain_t* chain) {
 }
 
 std::optional<std::uint64_t> FilterWriter::oldest_in_flight_ms() const {
-  return busy_ == nullptr ? std::nullopt : std::optional<std::uint64_t>(reinterpret_cast<const InFlight*>(busy_->buf)->due_ms);
+  return busy_ == nullptr ? in_flight_ms_ : reinterpret_cast<const InFlight*>(busy_->buf)->due_ms;
 }
 
 }  // namespace sse::ngx

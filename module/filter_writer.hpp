@@ -36,8 +36,9 @@ class FilterWriter final : public Writer {
 
   ngx_http_request_t* r_;
   InFlight* all_ = nullptr;
-  ngx_chain_t* free_ = nullptr;  // given back, to be used again: nothing is allocated for each message
-  ngx_chain_t* busy_ = nullptr;  // oldest first
+  ngx_chain_t* free_ = nullptr;                // given back, to be used again: nothing is allocated for each message
+  ngx_chain_t* busy_ = nullptr;                // oldest first
+  std::optional<std::uint64_t> in_flight_ms_;  // since when what was taken is due, while some of it is in a filter or a buffer of nginx's
 };
 
 }  // namespace sse::ngx

@@ -40,7 +40,8 @@ RedisBroker::RedisBroker(const BrokerConf& conf, Hub& hub)
 PubsubOptions RedisBroker::pubsub_options(const BrokerConf& conf) {
   PubsubOptions options;
   options.login = {conf.url.user, conf.url.password, conf.url.db, "nginx-sse-" + std::to_string(ngx_pid)};
-  options.probe_channel = "sse:probe:" + std::to_string(ngx_pid) + ':' + std::to_string(ngx_random()) + std::to_string(ngx_random());
+  options.probe_channel =
+      std::string(kProbeChannelPrefix) + std::to_string(ngx_pid) + ':' + std::to_string(ngx_random()) + std::to_string(ngx_random());
   options.max_reply_bytes = conf.largest_message_bytes == 0 ? 0 : std::max(kLargestReplyBytes, 2 * conf.largest_message_bytes);
   options.answer_timeout_ms = conf.read_timeout_ms;
   return options;

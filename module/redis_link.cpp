@@ -1,5 +1,6 @@
 #include "redis_link.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -7,6 +8,7 @@ namespace sse::ngx {
 
 namespace {
 
+constexpr std::size_t kMaxCauses = 8;  // told of one loss
 constexpr std::size_t kReadBytes = 64 * 1024;
 // What is read in one turn of the event loop, before the messages are handed out: well under a log's buffer.
 constexpr std::size_t kReadBytesPerTurn = 512 * 1024;
@@ -44,6 +46,7 @@ void RedisLink::connect() {
   context->handler = handle_resolved;
   context->data = this;
   context->timeout = conf_.resolver_timeout_ms;
+  context->cancelable = 1;
   resolving_ = context;
   if (ngx_resolve_name(context) != NGX_OK) {
     resolving_ = nullptr;  // ngx_resolve_name has freed it
@@ -184,12 +187,12 @@ void RedisLink::read() {
     }
     const bool was_ready = session_->is_ready();
     if (!session_->receive({buffer, static_cast<std::size_t>(received)}, now_ms())) {
-      fail(session_->error());
+      fail(session_->error(), Cause::server);
       return;
     }
     if (!was_ready && session_->is_ready()) {
       backoff_.reset();
-      logged_error_.clear();
+      told_.clear();
     }
     total += static_cast<std::size_t>(received);
   }
@@ -202,15 +205,16 @@ void RedisLink::check_timeout() {
   }
 }
 
-void RedisLink::fail(const std::string& why) {
+void RedisLink::fail(const std::string& why, Cause cause) {
   const std::string where = address_.name.empty() || address_.name == conf_.url.host ? std::string() : " (" + address_.name + ")";
-  if (why != logged_error_) {
-    logged_error_ = why;
-    logger_.log(loss_level_, std::string(name_) + " connection lost" + where + ": " + why);
+  if (told_.size() < kMaxCauses && std::find(told_.begin(), told_.end(), why) == told_.end()) {
+    const bool is_news = told_.empty() || cause == Cause::server;
+    told_.push_back(why);
+    logger_.log(is_news ? loss_level_ : LogLevel::info, std::string(name_) + " connection lost" + where + ": " + why);
   }
   close();
   owner_.link_lost();
-  reconnect_timer_.set_timer(backoff_.next_ms(static_cast<std::uint32_t>(ngx_random())));
+  reconnect_timer_.set_timer(backoff_.next_ms(static_cast<std::uint32_t>(ngx_random()) << 1));
 }
 
 void RedisLink::close() {

@@ -34,7 +34,7 @@ class RedisLink final : public redis::SessionTransport {
   void start(redis::Session& session);
 
   // Gives up the connection, and tries again after the backoff.
-  void fail(const std::string& why);
+  void fail(const std::string& why) { fail(why, Cause::network); }
 
   // To be called several times in the answer timeout.
   void check_timeout();
@@ -42,10 +42,14 @@ class RedisLink final : public redis::SessionTransport {
   void on_output() override { write_event_.post(); }
 
  private:
+  // A loss is told once; what the server itself says against us (a wrong password) is told beside it, other causes at level info.
+  enum class Cause : std::uint8_t { network, server };
+
   static void handle_resolved(ngx_resolver_ctx_t* context);
   static void handle_read(ngx_event_t* event);
   static void handle_write(ngx_event_t* event);
 
+  void fail(const std::string& why, Cause cause);
   void connect();
   void connect_to(const Address& address);
   void resolved(ngx_resolver_ctx_t& context);
@@ -66,7 +70,7 @@ class RedisLink final : public redis::SessionTransport {
   ngx_resolver_ctx_t* resolving_ = nullptr;
   Address address_;  // that connection_ goes to
   bool connected_ = false;
-  std::string logged_error_;  // since the session was last ready: each cause is logged once
+  std::vector<std::string> told_;  // the causes that were logged since the session was last ready
   Backoff backoff_{50, 3000};
   LoopEvent reconnect_timer_ = LoopEvent::calling<RedisLink, &RedisLink::connect>(this);
   LoopEvent connect_timer_ = LoopEvent::calling<RedisLink, &RedisLink::connect_timed_out>(this);

@@ -2,6 +2,8 @@
 
 #include <netinet/tcp.h>
 
+#include <algorithm>
+#include <climits>
 #include <new>
 
 #include "frame.hpp"
@@ -48,7 +50,7 @@ bool flush_http2_session(ngx_http_request_t* r) {
 
 void append_retry_line(std::string& bytes, const RetryConf& retry) {
   if (retry.state != 0) {
-    append_retry(bytes, static_cast<std::uint32_t>(retry.time_ms + random_up_to(retry.jitter_ms)));
+    append_retry(bytes, static_cast<std::uint32_t>(std::min<std::uint64_t>(retry.time_ms + random_up_to(retry.jitter_ms), UINT32_MAX)));
   }
 }
 
@@ -103,9 +105,18 @@ Stream::Stream(ngx_http_request_t* r, Worker& worker, PubsubSource& source, std:
 void Stream::start() {
   r_->read_event_handler = ngx_http_test_reading;
   r_->write_event_handler = ngx_http_request_empty_handler;
+  notice_early_leave();
   source_.subscribe(subscriber_);
   if (subscriber_.state() == Subscriber::State::waiting) {
     open_timer_.set_timer(conf_.open_timeout_ms);
+  }
+}
+
+// A client may have gone before this stream's read handler was set: the event of that is spent.
+void Stream::notice_early_leave() {
+  ngx_connection_t* c = r_->connection;
+  if (!is_http2_or_3(r_) && c->read->ready) {
+    ngx_post_event(c->read, &ngx_posted_events);
   }
 }
 
@@ -140,7 +151,7 @@ bool Stream::send_header() {
     return false;
   }
   const ngx_int_t rc = send_event_stream_header(r_);
-  if (rc != NGX_OK || r_->header_only) {
+  if (rc == NGX_ERROR || rc > NGX_OK || r_->header_only) {
     return false;
   }
   if (preamble.empty()) {
@@ -149,7 +160,7 @@ bool Stream::send_header() {
   SegmentRef segment = Segment::copy_of(preamble, worker_.hub().memory());
   Batch batch(preamble.size());
   batch.add({segment->data(), segment->size(), segment.get(), nullptr, now_ms(), Piece::Source::own});
-  return filter_writer_.send(batch).state != SendResult::State::failed;
+  return send(batch).state != SendResult::State::failed;
 }
 
 bool Stream::append_preamble(std::string& bytes) {
@@ -177,14 +188,22 @@ void Stream::set_socket_options() {
   if (conf_.send_timeout_ms != 0 && c->type == SOCK_STREAM && c->sockaddr->sa_family != AF_UNIX) {
     // A peer that vanished accepts bytes into our socket's buffer for a long time.
     // A second more than our own clock, which knows better why it ends a stream.
-    const auto timeout_ms = static_cast<unsigned int>(conf_.send_timeout_ms + 1000);
+    const auto timeout_ms = static_cast<unsigned int>(std::min<std::uint64_t>(conf_.send_timeout_ms + 1000, INT_MAX));
     if (setsockopt(c->fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout_ms, sizeof(timeout_ms)) == -1) {
       ngx_log_error(NGX_LOG_INFO, c->log, ngx_socket_errno, "setsockopt(TCP_USER_TIMEOUT) failed, ignored");
     }
   }
 }
 
-SendResult Stream::send(const Batch& batch) { return writer_->send(batch); }
+SendResult Stream::send(const Batch& batch) {
+  const SendResult result = writer_->send(batch);
+  if (r_->main->posted_requests != nullptr) {
+    worker_.add_posting(*this);  // a filter made subrequests
+  }
+  return result;
+}
+
+void Stream::run_posted_requests() { ngx_http_run_posted_requests(r_->connection); }
 
 void Stream::handle_write(ngx_http_request_t* r) {
   fence(r->connection->log, [r] {
@@ -204,6 +223,10 @@ void Stream::on_writable() {
   switch (writer_->flush()) {
     case SendResult::State::ready:
       worker_.hub().on_writable(subscriber_, now_ms());
+      // With level-triggered events nothing is to be waited for any more; with others this does nothing.
+      if (ending_ == Ending::none && ngx_handle_write_event(r_->connection->write, 0) != NGX_OK) {
+        cut(CloseReason::error);
+      }
       break;
     case SendResult::State::blocked:
       break;
@@ -244,7 +267,8 @@ void Stream::finalize() {
   ngx_http_set_log_request(c->log, r);
   if (close_reason_ == CloseReason::slow) {
     const ngx_str_t names = borrow(channel_names_);
-    ngx_log_error(NGX_LOG_INFO, c->log, 0, "sse: slow subscriber closed, channels \"%V\"", &names);
+    ngx_log_error(NGX_LOG_INFO, c->log, 0, "sse broker \"%s\": slow subscriber closed, channels \"%V\"", conf_.broker->name.c_str(),
+                  &names);
   }
   leave();
   if (ending_ == Ending::clean) {
@@ -269,6 +293,7 @@ void Stream::leave() {
   source_.leave(subscriber_, now_ms());
   static_cast<ListNode<AllStreams>&>(*this).unlink();
   static_cast<ListNode<EndedStreams>&>(*this).unlink();
+  static_cast<ListNode<PostingStreams>&>(*this).unlink();
 }
 
 }  // namespace sse::ngx

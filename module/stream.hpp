@@ -22,10 +22,11 @@ ngx_int_t send_event_stream_header(ngx_http_request_t* r);
 
 struct AllStreams;  // tags of the worker's lists
 struct EndedStreams;
+struct PostingStreams;
 
 // Lives in the request's pool: it leaves the broker in the request's cleanup, and lets go of the bytes in the pool's, when no transport
 // points at them any more.
-class Stream final : public Sink, public ListNode<AllStreams>, public ListNode<EndedStreams> {
+class Stream final : public Sink, public ListNode<AllStreams>, public ListNode<EndedStreams>, public ListNode<PostingStreams> {
  public:
   // Null when out of memory.
   static Stream* create(ngx_http_request_t* r, Worker& worker, PubsubSource& source, std::vector<ChannelName> channels);
@@ -44,6 +45,12 @@ class Stream final : public Sink, public ListNode<AllStreams>, public ListNode<E
 
   // Carries out what end() or abort() asked for. The stream may be gone afterwards.
   void finalize();
+
+  // Runs the subrequests that filters made of what was sent. The stream may be gone afterwards.
+  void run_posted_requests();
+
+  // The worker's end cuts the connection: says so in the log.
+  void expect_cut(CloseReason reason) { close_reason_ = reason; }
 
   const Subscriber& subscriber() const { return subscriber_; }
   const std::string& channel_names() const { return channel_names_; }
@@ -65,6 +72,7 @@ class Stream final : public Sink, public ListNode<AllStreams>, public ListNode<E
 
   static void handle_write(ngx_http_request_t* r);
   void on_writable();
+  void notice_early_leave();
   void open_timed_out();
   void leave();
   bool send_header();

@@ -72,6 +72,11 @@ ngx_int_t subscribe(ngx_http_request_t* r) {
   if (rc != NGX_OK) {
     return rc;
   }
+  if (r->discard_body) {
+    // While nginx waits for the rest of a body, it does not notice that the client goes.
+    r->keepalive = 0;
+    return refuse_request(r, "an event stream takes no request body");
+  }
 
   std::vector<ChannelName> channels;
   std::string error;

@@ -31,8 +31,8 @@ class SliceDeadline final : public Deadline {
 };
 
 // The drain has to be over before worker_shutdown_timeout cuts the connections.
-ngx_msec_t drain_time(const MainConf& conf) {
-  const auto* core = reinterpret_cast<ngx_core_conf_t*>(ngx_get_conf(ngx_cycle->conf_ctx, ngx_core_module));
+ngx_msec_t drain_time(const ngx_cycle_t* cycle, const MainConf& conf) {
+  const auto* core = reinterpret_cast<ngx_core_conf_t*>(ngx_get_conf(cycle->conf_ctx, ngx_core_module));
   return core->shutdown_timeout == 0 ? conf.drain_ms : std::min<ngx_msec_t>(conf.drain_ms, core->shutdown_timeout / 10 * 8);
 }
 
@@ -49,7 +49,7 @@ ngx_int_t Worker::init_process(ngx_cycle_t* cycle) {
     return NGX_OK;
   }
   return fence(cycle->log, static_cast<ngx_int_t>(NGX_ERROR), [&] {
-    this_worker = std::make_unique<Worker>(*conf);
+    this_worker = std::make_unique<Worker>(cycle, *conf);
     return static_cast<ngx_int_t>(this_worker->exit_notice_.open(cycle->log) ? NGX_OK : NGX_ERROR);
   });
 }
@@ -64,7 +64,7 @@ void Worker::exit_process(ngx_cycle_t* cycle) {
   });
 }
 
-Worker::Worker(const MainConf& conf) : conf_(conf) {
+Worker::Worker(const ngx_cycle_t* cycle, const MainConf& conf) : drain_ms_(drain_time(cycle, conf)) {
   for (const auto& broker_conf : *conf.brokers) {
     broker(*broker_conf);
   }
@@ -72,7 +72,7 @@ Worker::Worker(const MainConf& conf) : conf_(conf) {
 }
 
 RedisBroker& Worker::broker(const BrokerConf& conf) {
-  std::unique_ptr<RedisBroker>& broker = brokers_[&conf];
+  std::unique_ptr<RedisBroker>& broker = brokers_[conf.key];
   if (broker == nullptr) {
     broker = std::make_unique<RedisBroker>(conf, hub_);
   }
@@ -98,6 +98,7 @@ void Worker::flush() {
     SliceDeadline deadline;
     more = hub_.flush(deadline, now_ms());
   }
+  run_posted_requests();
   finalize_ended();
   if (more) {
     flush_event_.cancel();
@@ -114,6 +115,7 @@ void Worker::arm_keepalive_timer() {
   const std::uint64_t now = now_ms();
   const std::uint64_t wait_ms = std::max(due_ms > now ? due_ms - now : 0, kShortestKeepaliveWaitMs);
   if (!keepalive_timer_.is_timer_set() || keepalive_timer_.timer_key() > now + wait_ms) {
+    keepalive_timer_.cancel();  // nginx keeps a timer that differs by a fraction of a second
     keepalive_timer_.set_timer(wait_ms);
   }
 }
@@ -134,6 +136,24 @@ void Worker::finalize_ended() {
   }
 }
 
-void Worker::worker_exits() { drain_.begin(drain_time(conf_)); }
+void Worker::add_posting(Stream& stream) {
+  posting_.push_back(stream);
+  schedule_flush();
+}
+
+void Worker::run_posted_requests() {
+  while (Stream* stream = posting_.pop_front()) {
+    stream->run_posted_requests();
+  }
+}
+
+void Worker::worker_exits() { drain_.begin(drain_ms_); }
+
+// nginx closes the streams' connections itself.
+void Worker::worker_exits_at_once() {
+  for (Stream* stream = streams_.front(); stream != nullptr; stream = streams_.after(*stream)) {
+    stream->expect_cut(CloseReason::drain);
+  }
+}
 
 }  // namespace sse::ngx

@@ -25,7 +25,7 @@ class Worker final : private FlushScheduler, private ExitObserver {
   static ngx_int_t init_process(ngx_cycle_t* cycle);
   static void exit_process(ngx_cycle_t* cycle);
 
-  explicit Worker(const MainConf& conf);
+  Worker(const ngx_cycle_t* cycle, const MainConf& conf);
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
 
@@ -37,16 +37,20 @@ class Worker final : private FlushScheduler, private ExitObserver {
   // The stream's end is to be carried out when the hub has returned.
   void add_ended(Stream& stream);
 
+  // The stream's filters made subrequests, which are to be run when the hub has returned.
+  void add_posting(Stream& stream);
+
  private:
   void schedule_flush() override;
   void worker_exits() override;
-  void worker_exits_at_once() override {}  // nginx closes the streams' connections itself
+  void worker_exits_at_once() override;
   void flush();
   void sweep();
   void arm_keepalive_timer();
+  void run_posted_requests();
   void finalize_ended();
 
-  const MainConf& conf_;
+  const ngx_msec_t drain_ms_;
   bool in_flush_ = false;
   LoopEvent flush_event_ = LoopEvent::calling<Worker, &Worker::flush>(this);
   LoopEvent keepalive_timer_ = LoopEvent::calling<Worker, &Worker::schedule_flush>(this);
@@ -54,7 +58,8 @@ class Worker final : private FlushScheduler, private ExitObserver {
   Hub hub_{*this};
   List<Stream, AllStreams> streams_;
   List<Stream, EndedStreams> ended_;
-  std::map<const BrokerConf*, std::unique_ptr<RedisBroker>> brokers_;
+  List<Stream, PostingStreams> posting_;
+  std::map<std::string, std::unique_ptr<RedisBroker>> brokers_;  // by BrokerConf::key
   Drain drain_{streams_};
   ExitNotice exit_notice_{*this};
 };

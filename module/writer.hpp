@@ -5,9 +5,19 @@
 #include <cstdint>
 #include <optional>
 
+#include "ngx.hpp"
 #include "sink.hpp"
 
 namespace sse::ngx {
+
+// Without this, OpenSSL's buffer of 16 KiB stays with every subscriber. The buffer must be empty: nothing for a connection without TLS.
+inline void free_ssl_buffer([[maybe_unused]] ngx_connection_t* c) {
+#if (NGX_HTTP_SSL)
+  if (c->ssl != nullptr) {
+    ngx_ssl_free_buffer(c);
+  }
+#endif
+}
 
 class Writer {
  public:

@@ -12,6 +12,8 @@ namespace {
 // gets few large pieces.
 constexpr std::size_t kFirstCapacity = 1024;
 constexpr std::size_t kLargestCapacity = 64 * 1024;
+// Twice what a turn reads from a broker: beyond it, a log that the flush does not come round to is bounded all the same.
+constexpr std::size_t kMaxUnofferedBytes = 1024 * 1024;
 constexpr std::size_t kSegmentsPerBuffer = 8;  // so that dropping one of them gives up little of a small buffer
 
 std::size_t larger_limit(std::size_t a, std::size_t b) { return a == 0 || b == 0 ? 0 : std::max(a, b); }
@@ -70,22 +72,37 @@ void ChannelLog::append(std::string_view frame, std::string_view id, std::uint64
   head_ += frame.size();
   ++frame_count_;
 
-  while (buffer_bytes_ != 0 && bytes() > buffer_bytes_ && segments_.size() > 1) {
+  while (is_over_bound()) {
     drop_front();
   }
 }
 
+// What came in one turn of the event loop was offered to nobody yet: a burst must not push out readers that keep up.
+bool ChannelLog::is_over_bound() const {
+  if (buffer_bytes_ == 0 || bytes() <= buffer_bytes_ || segments_.size() < 2) {
+    return false;
+  }
+  return segments_.front()->end() <= offered_ || bytes() > buffer_bytes_ + kMaxUnofferedBytes;
+}
+
 void ChannelLog::drop_front() {
+  dropping_ = true;
   LogSegment& segment = *segments_.front();
   while (Subscription* subscription = segment.laggards.pop_front()) {
     observer_.fell_out(*subscription, segment);
   }
   segments_.erase(segments_.begin());
+  dropping_ = false;
+}
+
+void ChannelLog::trim() {
+  while (!dropping_ && !segments_.empty() && segments_.front()->end() <= passed_ && segments_.front()->laggards.empty()) {
+    segments_.erase(segments_.begin());
+  }
 }
 
 void ChannelLog::attach(Subscription& subscription) {
-  subscription.offset = head_;
-  subscription.frame = frame_count_;
+  skip_to_head(subscription);
   if (!subscription.attached) {
     subscription.attached = true;
     subscription.joined = frame_count_;
@@ -99,7 +116,18 @@ void ChannelLog::detach(Subscription& subscription) {
   if (subscription.attached) {
     subscription.attached = false;
     --attached_;
+    trim();
   }
+}
+
+void ChannelLog::settle(Subscription& subscription) {
+  settled_.push_back(subscription);
+  trim();
+}
+
+void ChannelLog::skip_to_head(Subscription& subscription) const {
+  subscription.offset = head_;
+  subscription.frame = frame_count_;
 }
 
 void ChannelLog::lag(Subscription& subscription) {
@@ -109,6 +137,7 @@ void ChannelLog::lag(Subscription& subscription) {
   } else {
     segments_[index_at(subscription.offset)]->laggards.push_back(subscription);
   }
+  trim();
 }
 
 void ChannelLog::begin_round() {
@@ -127,9 +156,8 @@ Subscription* ChannelLog::next_pending() {
 
 bool ChannelLog::end_round() {
   assert(pending_.empty());
-  while (!segments_.empty() && segments_.front()->end() <= round_head_ && segments_.front()->laggards.empty()) {
-    segments_.erase(segments_.begin());
-  }
+  passed_ = round_head_;
+  trim();
   return head_ > round_head_;
 }
 
@@ -195,9 +223,9 @@ void ChannelLog::validate() const {
   for (const Subscription* s = at_head_.front(); s != nullptr; s = at_head_.after(*s)) {
     require(s->offset == head_);
   }
-  if (pending_.empty()) {
-    for (const Subscription* s = settled_.front(); s != nullptr; s = settled_.after(*s)) {
-      require(s->offset >= round_head_ || s->offset < tail());
+  for (const List<Subscription>* readers : {&pending_, &settled_}) {
+    for (const Subscription* s = readers->front(); s != nullptr; s = readers->after(*s)) {
+      require(s->offset >= passed_ || s->offset < tail());
     }
   }
 }

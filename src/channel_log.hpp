@@ -62,7 +62,7 @@ struct DirtyLogs;  // tag: the hub's list of logs that have frames to hand out
 // Subscriptions are in one of these lists:
 //   pending_   to be visited in this round          settled_   visited, or joined since the round began
 //   laggards   blocked, cursor in that segment      at_head_   blocked, cursor at the head
-// Invariant: when pending_ is empty, every settled cursor is at or beyond round_head_.
+// Invariant: every pending and settled cursor is at or beyond passed_, or was overrun (below the tail) while this worker was busy.
 class ChannelLog : public ListNode<DirtyLogs> {
  public:
   // `channel`: the name of the channel or pattern, for messages to people; must outlive the log, as the others must.
@@ -95,15 +95,18 @@ class ChannelLog : public ListNode<DirtyLogs> {
 
   // The subscription's socket is full: leave it alone until `settle`. Its cursor must not be below the tail.
   void lag(Subscription& subscription);
-  void settle(Subscription& subscription) { settled_.push_back(subscription); }
+  void settle(Subscription& subscription);
+  // Gives up what it has not read and goes on at the head.
+  void skip_to_head(Subscription& subscription) const;
 
   // Rounds. One round visits every subscription that can write once; `next_pending` settles and returns the next one, null at the end of
-  // the round. `defer` puts it back at the end of the round.
+  // the round.
   void begin_round();
   Subscription* next_pending();
-  void defer(Subscription& subscription) { pending_.push_back(subscription); }
-  // Drops what every cursor has passed; true when frames arrived since the round began.
+  // True when frames arrived since the round began.
   bool end_round();
+  // The frames that are here now are being handed out: from now on the bound may push them out.
+  void offer() { offered_ = head_; }
   bool in_round() const { return !pending_.empty(); }
 
   // The segment that holds this offset; requires tail() <= offset < head().
@@ -123,7 +126,10 @@ class ChannelLog : public ListNode<DirtyLogs> {
  private:
   std::size_t index_at(std::uint64_t offset) const;
   LogSegment& segment_with_room(std::size_t bytes);
+  bool is_over_bound() const;
   void drop_front();
+  // Drops what every cursor has passed.
+  void trim();
 
   std::string_view channel_;
   Encoding encoding_;
@@ -139,7 +145,10 @@ class ChannelLog : public ListNode<DirtyLogs> {
   std::size_t next_capacity_ = 0;
   std::size_t attached_ = 0;
 
+  std::uint64_t offered_ = 0;
   std::uint64_t round_head_ = 0;
+  std::uint64_t passed_ = 0;  // the round_head_ of the last round that ended
+  bool dropping_ = false;     // drop_front is at work on the first segment
   List<Subscription> pending_;
   List<Subscription> settled_;
   List<Subscription> at_head_;

@@ -32,14 +32,10 @@ bool DeliveryProbe::on_published(const redis::ReplyView& reply, std::uint64_t no
   return true;
 }
 
-bool DeliveryProbe::on_message(std::string_view channel, std::string_view payload) {
-  if (channel != channel_) {
-    return false;
-  }
-  if (payload == std::to_string(nonce_)) {
+void DeliveryProbe::on_message(std::string_view channel, std::string_view payload) {
+  if (channel == channel_ && payload == std::to_string(nonce_)) {
     state_ = State::idle;
   }
-  return true;
 }
 
 bool DeliveryProbe::check(redis::Session& subscription, redis::Session& command, std::uint64_t now_ms) {

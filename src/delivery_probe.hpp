@@ -10,6 +10,9 @@
 
 namespace sse {
 
+// What the channels of all probes, of every worker and host, begin with.
+inline constexpr std::string_view kProbeChannelPrefix = "sse:probe:";
+
 class DeliveryProbe {
  public:
   // `channel`: of this probe alone. `interval_ms`: the silence that calls for a probe, and how long a published nonce may take.
@@ -28,8 +31,8 @@ class DeliveryProbe {
   // The command connection broke: a nonce that it had in hand may never be published.
   void command_lost() { state_ = State::idle; }
 
-  // True when the message is the probe's own, and so nobody else's.
-  bool on_message(std::string_view channel, std::string_view payload);
+  // A message came on the channel of this or another probe.
+  void on_message(std::string_view channel, std::string_view payload);
 
  private:
   enum class State : std::uint8_t { idle, asked, published };

@@ -52,7 +52,7 @@ void Hub::open(Subscriber& subscriber, Framing framing, std::uint64_t now_ms) {
   now_ms_ = now_ms;
   subscriber.state_ = Subscriber::State::open;
   subscriber.framing_ = framing;
-  static_cast<ListNode<ByOpening>&>(subscriber).unlink();
+  static_cast<ListNode<ByTurn>&>(subscriber).unlink();
   for (Subscription& subscription : subscriber) {
     subscription.topic->attach(subscription, subscriber.reading(), framing);
   }
@@ -80,6 +80,9 @@ void Hub::finish(Subscriber& subscriber, CloseReason reason, std::string_view fa
   subscriber.end_reason_ = reason;
   if (subscriber.state_ != Subscriber::State::open) {
     return;  // it ends as soon as it is open
+  }
+  if (subscriber.at_frame_boundary()) {
+    leave_logs(subscriber);
   }
   push_own(subscriber, farewell, now_ms);
   if (!subscriber.blocked_) {
@@ -121,9 +124,12 @@ void Hub::unblock(Subscriber& subscriber) {
 }
 
 void Hub::write(Subscriber& subscriber, std::uint64_t now_ms) {
-  drop_overrun(subscriber, now_ms);
+  static_cast<ListNode<ByTurn>&>(subscriber).unlink();
+  if (!subscriber.blocked_) {
+    drop_overrun(subscriber, now_ms);
+  }
   for (int batches = 0; !subscriber.is_caught_up(); ++batches) {
-    if (batches >= kBatchesPerVisit && subscriber.at_frame_boundary() && !subscriber.ending_) {
+    if (batches >= kBatchesPerVisit) {
       postpone(subscriber);
       return;
     }
@@ -136,6 +142,9 @@ void Hub::write(Subscriber& subscriber, std::uint64_t now_ms) {
     ++counters_.sends;
     counters_.bytes_sent += result.accepted;
     subscriber.advance(batch, result.accepted);
+    if (subscriber.ending_ && subscriber.at_frame_boundary()) {
+      leave_logs(subscriber);
+    }
     if (result.accepted != 0) {
       keepalives_.touch(subscriber, now_ms);
     }
@@ -159,46 +168,50 @@ void Hub::write(Subscriber& subscriber, std::uint64_t now_ms) {
 }
 
 void Hub::postpone(Subscriber& subscriber) {
-  unblock(subscriber);
-  for (Subscription& subscription : subscriber) {
-    if (subscription.attached && !subscription.skipped && subscription.offset != subscription.log->head()) {
-      subscription.log->defer(subscription);
-      mark_dirty(*subscription.log);
-    }
-  }
+  block(subscriber);
+  catching_up_.push_back(subscriber);
+  scheduler_.schedule_flush();
 }
 
 void Hub::drop_overrun(Subscriber& subscriber, std::uint64_t now_ms) {
   for (Subscription& subscription : subscriber) {
-    if (!subscription.attached || subscription.skipped || subscription.offset >= subscription.log->tail()) {
+    if (!subscription.attached || subscription.offset >= subscription.log->tail()) {
       continue;
     }
-    // It was never blocked, so it stands at a frame boundary: this worker is behind, not the reader.
+    // Not blocked, it stands at a frame boundary: this worker is behind, not the reader.
     if (subscriber.options().slow == SlowPolicy::close) {
       ++counters_.slow_closed;
       subscriber.ending_ = true;
       subscriber.end_reason_ = CloseReason::slow;
+      leave_logs(subscriber);
       return;
     }
-    skip(subscriber, subscription, nullptr, now_ms);
+    subscription.log->skip_to_head(subscription);
+    subscription.log->settle(subscription);
+    push_skip_reset(subscription, now_ms);
   }
 }
 
 void Hub::fell_out(Subscription& subscription, const LogSegment& segment) {
   Subscriber& subscriber = *subscription.subscriber;
-  if (subscriber.options().slow == SlowPolicy::skip) {
-    skip(subscriber, subscription, &segment, now_ms_);
-  } else {
+  if (subscriber.ending_ && subscriber.mid_frame_ != &subscription) {
+    subscriber.skip(subscription, segment);  // it gets nothing more from this log anyway
+  } else if (subscriber.options().slow == SlowPolicy::close) {
     ++counters_.slow_closed;
     cut(subscriber, CloseReason::slow);
+  } else {
+    subscriber.skip(subscription, segment);
+    if (!subscriber.ending_) {
+      push_skip_reset(subscription, now_ms_);
+    }
   }
 }
 
-void Hub::skip(Subscriber& subscriber, Subscription& subscription, const LogSegment* segment, std::uint64_t now_ms) {
+void Hub::push_skip_reset(Subscription& subscription, std::uint64_t now_ms) {
   ++counters_.slow_skipped;
   ++counters_.resets;
-  subscriber.skip(subscription, segment);
-  push_own(subscriber, reset_block(subscription.log->encoding().reset_event, "slow", subscription.log->channel()), now_ms);
+  const ChannelLog& log = *subscription.log;
+  push_own(*subscription.subscriber, reset_block(log.encoding().reset_event, "slow", log.channel()), now_ms);
 }
 
 bool Hub::flush(Deadline& deadline, std::uint64_t now_ms) {
@@ -208,6 +221,10 @@ bool Hub::flush(Deadline& deadline, std::uint64_t now_ms) {
     more = false;
     for (int i = 0; i < kOpeningsPerTurn && !opening_.empty(); ++i) {
       opening_.pop_front()->sink_.confirmed();
+      more = true;
+    }
+    if (Subscriber* subscriber = catching_up_.pop_front()) {
+      write(*subscriber, now_ms);
       more = true;
     }
     for (int i = 0; i < kKeepalivesPerTurn; ++i) {
@@ -231,9 +248,12 @@ bool Hub::flush(Deadline& deadline, std::uint64_t now_ms) {
   return false;
 }
 
-bool Hub::has_work(std::uint64_t now_ms) const { return !opening_.empty() || !dirty_.empty() || keepalives_.next_due_ms() <= now_ms; }
+bool Hub::has_work(std::uint64_t now_ms) const {
+  return !opening_.empty() || !catching_up_.empty() || !dirty_.empty() || keepalives_.next_due_ms() <= now_ms;
+}
 
 bool Hub::flush_log(ChannelLog& log, Deadline& deadline, std::uint64_t now_ms) {
+  log.offer();
   if (!log.in_round()) {
     log.begin_round();
   }
@@ -282,19 +302,25 @@ void Hub::cut(Subscriber& subscriber, CloseReason reason) {
   subscriber.sink_.abort(reason);
 }
 
-void Hub::forget(Subscriber& subscriber) {
-  if (subscriber.state_ != Subscriber::State::closed) {
-    subscriber.final_id_ = subscriber.last_id();
-    subscriber.state_ = Subscriber::State::closed;
+void Hub::leave_logs(Subscriber& subscriber) {
+  if (subscriber.has_left_logs_) {
+    return;
   }
-  static_cast<ListNode<ByKeepalive>&>(subscriber).unlink();
-  static_cast<ListNode<ByOpening>&>(subscriber).unlink();
-  static_cast<ListNode<ByBlocked>&>(subscriber).unlink();
+  subscriber.final_id_ = subscriber.last_id();
+  subscriber.has_left_logs_ = true;
   for (Subscription& subscription : subscriber) {
     if (subscription.attached) {
       subscription.log->detach(subscription);
     }
   }
+}
+
+void Hub::forget(Subscriber& subscriber) {
+  leave_logs(subscriber);
+  subscriber.state_ = Subscriber::State::closed;
+  static_cast<ListNode<ByKeepalive>&>(subscriber).unlink();
+  static_cast<ListNode<ByTurn>&>(subscriber).unlink();
+  static_cast<ListNode<ByBlocked>&>(subscriber).unlink();
   subscriber.pinned_ = PrivateBytes();
   subscriber.own_ = PrivateBytes();
 }

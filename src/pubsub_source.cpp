@@ -196,7 +196,8 @@ void PubsubSource::on_push(ReplyView push, std::uint64_t now_ms) {
   const std::string_view name = push.at(1).text();
   const std::string_view channel = by_pattern ? push.at(2).text() : name;
   const std::string_view payload = push.at(by_pattern ? 3 : 2).text();
-  if (!by_pattern && probe_.on_message(channel, payload)) {
+  if (channel.substr(0, kProbeChannelPrefix.size()) == kProbeChannelPrefix) {  // a pattern may match the probes of others
+    probe_.on_message(channel, payload);
     return;
   }
   Topics& all = by_pattern ? patterns_ : channels_;

@@ -30,7 +30,7 @@ void Session::connected(std::uint64_t now_ms) {
   server_ = ServerInfo();
 
   std::vector<std::string_view> hello = {"HELLO", "2"};
-  if (!login_.password.empty()) {
+  if (!login_.user.empty() || !login_.password.empty()) {
     hello.insert(hello.end(), {"AUTH", login_.user.empty() ? std::string_view("default") : std::string_view(login_.user), login_.password});
   }
   hello.insert(hello.end(), {"SETNAME", login_.client_name});

@@ -15,7 +15,7 @@ namespace sse::redis {
 
 struct Login {
   std::string user;      // empty with a password: the default user
-  std::string password;  // empty: no AUTH
+  std::string password;  // both empty: no AUTH
   std::uint32_t db = 0;
   std::string client_name;  // as CLIENT LIST shows it; no spaces
 };

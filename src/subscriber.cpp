@@ -88,7 +88,7 @@ Subscriber::Subscriber(Sink& sink, const SubscriberOptions& options, const ReadO
 Subscriber::~Subscriber() = default;
 
 std::string Subscriber::last_id() const {
-  if (state_ == State::closed) {
+  if (has_left_logs_) {
     return final_id_;
   }
   IdMark last;
@@ -162,8 +162,7 @@ void Subscriber::gather(Batch& batch) {
     for (Subscription& subscription : *this) {
       if (subscription.skipped) {
         subscription.skipped = false;
-        subscription.offset = subscription.log->head();
-        subscription.frame = subscription.log->frame_count();
+        subscription.log->skip_to_head(subscription);
       }
     }
   }
@@ -256,13 +255,12 @@ std::optional<std::uint64_t> Subscriber::oldest_due_ms() const {
   return oldest;
 }
 
-void Subscriber::skip(Subscription& subscription, const LogSegment* segment) {
+void Subscriber::skip(Subscription& subscription, const LogSegment& segment) {
   assert(!subscription.skipped);
   if (mid_frame_ == &subscription) {
-    assert(segment != nullptr);
-    const std::size_t index = static_cast<std::size_t>(subscription.frame - segment->first_frame);
-    const auto in_segment = static_cast<std::size_t>(subscription.offset - segment->base);
-    pinned_ = {segment->bytes, segment->bytes->data() + in_segment, segment->frames[index].end - in_segment, segment->frames[index].due_ms};
+    const std::size_t index = static_cast<std::size_t>(subscription.frame - segment.first_frame);
+    const auto in_segment = static_cast<std::size_t>(subscription.offset - segment.base);
+    pinned_ = {segment.bytes, segment.bytes->data() + in_segment, segment.frames[index].end - in_segment, segment.frames[index].due_ms};
     mid_frame_ = nullptr;
   }
   subscription.unlink();

@@ -26,7 +26,7 @@ struct SubscriberOptions {
 };
 
 struct ByKeepalive;  // tags of the hub's lists
-struct ByOpening;
+struct ByTurn;
 struct ByBlocked;
 
 // Bytes that only one subscriber has yet to get.
@@ -43,7 +43,7 @@ struct PrivateBytes {
 //
 // Order on the wire: the rest of a frame that was begun (pinned, or of `mid_frame_`), then own bytes, then the logs by arrival.
 // Invariant: at most one of pinned_, mid_frame_ and own_begun_ is set; with none, the stream stands at a frame boundary.
-class Subscriber : public ListNode<ByKeepalive>, public ListNode<ByOpening>, public ListNode<ByBlocked> {
+class Subscriber : public ListNode<ByKeepalive>, public ListNode<ByTurn>, public ListNode<ByBlocked> {
  public:
   enum class State : std::uint8_t { waiting, opening, open, closed };
 
@@ -85,8 +85,8 @@ class Subscriber : public ListNode<ByKeepalive>, public ListNode<ByOpening>, pub
   // When the oldest byte became due that was not yet given; nothing when caught up.
   std::optional<std::uint64_t> oldest_due_ms() const;
 
-  // Fell out of a log: keeps the rest of the frame that it is in the middle of, and gives up its place until there is room.
-  void skip(Subscription& subscription, const LogSegment* segment);
+  // Fell out of a log while blocked: keeps the rest of the frame that it is in the middle of, and gives up its place until there is room.
+  void skip(Subscription& subscription, const LogSegment& segment);
 
   void gather_frame_rest(Batch& batch) const;
   void gather_one_log(Batch& batch, Subscription& subscription) const;
@@ -103,14 +103,15 @@ class Subscriber : public ListNode<ByKeepalive>, public ListNode<ByOpening>, pub
   Subscription* mid_frame_ = nullptr;
   bool own_begun_ = false;
   bool blocked_ = false;  // no room in the socket
-  bool ending_ = false;   // gets no more from the logs; ends once its own bytes are out
+  bool has_left_logs_ = false;
+  bool ending_ = false;  // gets no more from the logs; ends once its own bytes are out
   State state_ = State::waiting;
   Framing framing_ = Framing::plain;
   CloseReason end_reason_ = CloseReason::client;
 
   std::uint64_t events_sent_ = 0;
   std::uint64_t last_write_ms_ = 0;
-  std::string final_id_;  // last_id() as of the close
+  std::string final_id_;  // last_id() as of has_left_logs_
 };
 
 }  // namespace sse

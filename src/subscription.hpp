@@ -23,7 +23,7 @@ struct Subscription : ListNode<Subscription> {
   std::uint64_t joined = 0;  // the log's frame count when the stream opened
 
   bool attached = false;  // has a cursor in the log; false until the stream opens
-  bool skipped = false;   // fell out of the log; rejoins at its head once the socket has room
+  bool skipped = false;   // fell out of the log while blocked; rejoins at its head once the socket has room
 };
 
 }  // namespace sse
