@@ -2,6 +2,7 @@
 # Sourced by every script: strict mode, where things are, how to speak.
 
 set -euo pipefail
+PATH=$PATH:/usr/sbin:/sbin  # where Debian has nginx, but an ordinary user's path ends before
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 # shellcheck disable=SC2034  # used by those who source this

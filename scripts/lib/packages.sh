@@ -15,7 +15,7 @@ install_packages() {
   local group package missing=()
   for group; do
     for package in ${packages[$group]}; do
-      is_installed "$package" || missing+=("$package")
+      [[ " ${missing[*]} " == *" $package "* ]] || is_installed "$package" || missing+=("$package")
     done
   done
   ((${#missing[@]})) || return 0
