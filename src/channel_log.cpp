@@ -158,6 +158,9 @@ bool ChannelLog::end_round() {
   assert(pending_.empty());
   passed_ = round_head_;
   trim();
+  while (is_over_bound() && segments_.front()->end() <= passed_) {  // held back until now: it was not offered yet
+    drop_front();
+  }
   return head_ > round_head_;
 }
 
