@@ -127,7 +127,8 @@ char* merge_loc_conf(ngx_conf_t* cf, void* parent, void* child) {
   ngx_conf_merge_value(conf->direct, prev->direct, 1);
 
   auto* core = static_cast<ngx_http_core_loc_conf_t*>(ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module));
-  if (core->noname && conf->channels == nullptr && prev->channels != nullptr) {  // an "if" or "limit_except" block in a location
+  // An "if" or "limit_except" block in a location, without a handler of its own.
+  if (core->noname && core->handler == nullptr && prev->channels != nullptr) {
     conf->channels = prev->channels;
     core->handler = subscribe_handler;
   }

@@ -1,12 +1,9 @@
 #include "stream.hpp"
 
-#include <netinet/tcp.h>
-
-#include <algorithm>
-#include <climits>
 #include <new>
 
 #include "frame.hpp"
+#include "response_head.hpp"
 #include "worker.hpp"
 
 namespace sse::ngx {
@@ -21,54 +18,7 @@ SubscriberOptions subscriber_options(const LocConf& conf) {
   return options;
 }
 
-bool add_header(ngx_http_request_t* r, std::string_view name, std::string_view value) {
-  auto* header = static_cast<ngx_table_elt_t*>(ngx_list_push(&r->headers_out.headers));
-  if (header == nullptr) {
-    return false;
-  }
-  ngx_memzero(header, sizeof(*header));
-  header->hash = 1;
-  header->key = borrow(name);
-  header->value = borrow(value);
-  return true;
-}
-
-bool is_http2_or_3(const ngx_http_request_t* r) { return r->http_version > NGX_HTTP_VERSION_11; }
-
-// An HTTP/2 header without data stays in OpenSSL's buffer, whatever flush the response asks for.
-bool flush_http2_session(ngx_http_request_t* r) {
-#if (NGX_HTTP_V2)
-  if (r->stream != nullptr) {
-    ngx_connection_t* session = r->stream->connection->connection;
-    return !session->buffered || session->send_chain(session, nullptr, 0) != NGX_CHAIN_ERROR;
-  }
-#endif
-  return true;
-}
-
 }  // namespace
-
-void append_retry_line(std::string& bytes, const RetryConf& retry) {
-  if (retry.state != 0) {
-    append_retry(bytes, static_cast<std::uint32_t>(std::min<std::uint64_t>(retry.time_ms + random_up_to(retry.jitter_ms), UINT32_MAX)));
-  }
-}
-
-ngx_int_t send_event_stream_header(ngx_http_request_t* r) {
-  r->headers_out.status = NGX_HTTP_OK;
-  r->headers_out.content_type = ngx_string("text/event-stream");
-  r->headers_out.content_type_len = r->headers_out.content_type.len;
-  r->headers_out.content_type_lowcase = nullptr;
-  r->disable_not_modified = 1;
-  ngx_http_clear_content_length(r);
-  ngx_http_clear_accept_ranges(r);
-  ngx_http_clear_last_modified(r);
-  ngx_http_clear_etag(r);
-  if (!add_header(r, "Cache-Control", "no-cache") || !add_header(r, "X-Accel-Buffering", "no")) {
-    return NGX_ERROR;
-  }
-  return ngx_http_send_header(r);
-}
 
 Stream* Stream::create(ngx_http_request_t* r, Worker& worker, PubsubSource& source, std::vector<ChannelName> channels) {
   ngx_http_cleanup_t* leaving = ngx_http_cleanup_add(r, 0);
@@ -137,7 +87,7 @@ void Stream::confirmed() {
     return;
   }
   opened_ms_ = now_ms();
-  set_socket_options();
+  set_socket_options(r_);
   r_->write_event_handler = handle_write;
   if (direct) {
     writer_ = &direct_writer_;
@@ -176,23 +126,6 @@ bool Stream::append_preamble(std::string& bytes) {
     append_event(bytes, event, {});
   }
   return true;
-}
-
-void Stream::set_socket_options() {
-  ngx_connection_t* c = r_->connection;
-  auto* core = static_cast<ngx_http_core_loc_conf_t*>(ngx_http_get_module_loc_conf(r_, ngx_http_core_module));
-  // nginx sets it for keepalive connections and proxies, not for a content handler's response.
-  if (core->tcp_nodelay && !is_http2_or_3(r_)) {
-    ngx_tcp_nodelay(c);
-  }
-  if (conf_.send_timeout_ms != 0 && c->type == SOCK_STREAM && c->sockaddr->sa_family != AF_UNIX) {
-    // A peer that vanished accepts bytes into our socket's buffer for a long time.
-    // A second more than our own clock, which knows better why it ends a stream.
-    const auto timeout_ms = static_cast<unsigned int>(std::min<std::uint64_t>(conf_.send_timeout_ms + 1000, INT_MAX));
-    if (setsockopt(c->fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout_ms, sizeof(timeout_ms)) == -1) {
-      ngx_log_error(NGX_LOG_INFO, c->log, ngx_socket_errno, "setsockopt(TCP_USER_TIMEOUT) failed, ignored");
-    }
-  }
 }
 
 SendResult Stream::send(const Batch& batch) {

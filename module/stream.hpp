@@ -14,12 +14,6 @@ namespace sse::ngx {
 
 class Worker;
 
-// The `retry:` of a location, jittered anew each time; nothing when it is off.
-void append_retry_line(std::string& bytes, const RetryConf& retry);
-
-// As ngx_http_send_header, which it calls.
-ngx_int_t send_event_stream_header(ngx_http_request_t* r);
-
 struct AllStreams;  // tags of the worker's lists
 struct EndedStreams;
 struct PostingStreams;
@@ -77,7 +71,6 @@ class Stream final : public Sink, public ListNode<AllStreams>, public ListNode<E
   void leave();
   bool send_header();
   bool append_preamble(std::string& bytes);
-  void set_socket_options();
 
   ngx_http_request_t* r_;
   Worker& worker_;

@@ -5,6 +5,7 @@
 #include "conf.hpp"
 #include "fence.hpp"
 #include "redis_broker.hpp"
+#include "response_head.hpp"
 #include "stream.hpp"
 #include "worker.hpp"
 
