@@ -72,17 +72,16 @@ void ChannelLog::append(std::string_view frame, std::string_view id, std::uint64
   head_ += frame.size();
   ++frame_count_;
 
-  while (is_over_bound()) {
-    drop_front();
-  }
+  enforce_bound();
 }
 
-// What came in one turn of the event loop was offered to nobody yet: a burst must not push out readers that keep up.
+// The bound is for slow readers. What readers that can write have not been offered yet stays, up to a limit of its own: a burst, or a
+// round of several slices, must not push them out.
 bool ChannelLog::is_over_bound() const {
   if (buffer_bytes_ == 0 || bytes() <= buffer_bytes_ || segments_.size() < 2) {
     return false;
   }
-  return segments_.front()->end() <= offered_ || bytes() > buffer_bytes_ + kMaxUnofferedBytes;
+  return segments_.front()->end() <= passed_ || bytes() > buffer_bytes_ + kMaxUnofferedBytes;
 }
 
 void ChannelLog::drop_front() {
@@ -95,6 +94,13 @@ void ChannelLog::drop_front() {
   dropping_ = false;
 }
 
+void ChannelLog::enforce_bound() {
+  while (is_over_bound()) {
+    drop_front();
+  }
+  trim();
+}
+
 void ChannelLog::trim() {
   while (!dropping_ && !segments_.empty() && segments_.front()->end() <= passed_ && segments_.front()->laggards.empty()) {
     segments_.erase(segments_.begin());
@@ -105,7 +111,6 @@ void ChannelLog::attach(Subscription& subscription) {
   skip_to_head(subscription);
   if (!subscription.attached) {
     subscription.attached = true;
-    subscription.joined = frame_count_;
     ++attached_;
   }
   settled_.push_back(subscription);
@@ -128,6 +133,7 @@ void ChannelLog::settle(Subscription& subscription) {
 void ChannelLog::skip_to_head(Subscription& subscription) const {
   subscription.offset = head_;
   subscription.frame = frame_count_;
+  subscription.joined = frame_count_;
 }
 
 void ChannelLog::lag(Subscription& subscription) {
@@ -157,10 +163,7 @@ Subscription* ChannelLog::next_pending() {
 bool ChannelLog::end_round() {
   assert(pending_.empty());
   passed_ = round_head_;
-  trim();
-  while (is_over_bound() && segments_.front()->end() <= passed_) {  // held back until now: it was not offered yet
-    drop_front();
-  }
+  enforce_bound();
   return head_ > round_head_;
 }
 

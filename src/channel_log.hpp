@@ -105,8 +105,6 @@ class ChannelLog : public ListNode<DirtyLogs> {
   Subscription* next_pending();
   // True when frames arrived since the round began.
   bool end_round();
-  // The frames that are here now are being handed out: from now on the bound may push them out.
-  void offer() { offered_ = head_; }
   bool in_round() const { return !pending_.empty(); }
 
   // The segment that holds this offset; requires tail() <= offset < head().
@@ -126,6 +124,7 @@ class ChannelLog : public ListNode<DirtyLogs> {
  private:
   std::size_t index_at(std::uint64_t offset) const;
   LogSegment& segment_with_room(std::size_t bytes);
+  void enforce_bound();
   bool is_over_bound() const;
   void drop_front();
   // Drops what every cursor has passed.
@@ -145,7 +144,6 @@ class ChannelLog : public ListNode<DirtyLogs> {
   std::size_t next_capacity_ = 0;
   std::size_t attached_ = 0;
 
-  std::uint64_t offered_ = 0;
   std::uint64_t round_head_ = 0;
   std::uint64_t passed_ = 0;  // the round_head_ of the last round that ended
   bool dropping_ = false;     // drop_front is at work on the first segment

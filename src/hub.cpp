@@ -17,9 +17,6 @@ constexpr int kVisitsPerTurn = 64;
 constexpr int kOpeningsPerTurn = 16;
 constexpr int kKeepalivesPerTurn = 32;
 
-// A subscriber that takes this many full batches at once goes back to the end of the round.
-constexpr int kBatchesPerVisit = 8;
-
 constexpr std::string_view kKeepalive = "keepalive";
 
 }  // namespace
@@ -52,7 +49,7 @@ void Hub::open(Subscriber& subscriber, Framing framing, std::uint64_t now_ms) {
   now_ms_ = now_ms;
   subscriber.state_ = Subscriber::State::open;
   subscriber.framing_ = framing;
-  static_cast<ListNode<ByTurn>&>(subscriber).unlink();
+  static_cast<ListNode<ByOpening>&>(subscriber).unlink();
   for (Subscription& subscription : subscriber) {
     subscription.topic->attach(subscription, subscriber.reading(), framing);
   }
@@ -124,15 +121,10 @@ void Hub::unblock(Subscriber& subscriber) {
 }
 
 void Hub::write(Subscriber& subscriber, std::uint64_t now_ms) {
-  static_cast<ListNode<ByTurn>&>(subscriber).unlink();
   if (!subscriber.blocked_) {
     drop_overrun(subscriber, now_ms);
   }
-  for (int batches = 0; !subscriber.is_caught_up(); ++batches) {
-    if (batches >= kBatchesPerVisit) {
-      postpone(subscriber);
-      return;
-    }
+  while (!subscriber.is_caught_up()) {  // at most what the logs hold, and mostly once: a socket's buffer is smaller
     Batch batch(subscriber.sink_.batch_limit());
     subscriber.gather(batch);
     if (batch.empty()) {
@@ -167,12 +159,6 @@ void Hub::write(Subscriber& subscriber, std::uint64_t now_ms) {
   }
 }
 
-void Hub::postpone(Subscriber& subscriber) {
-  block(subscriber);
-  catching_up_.push_back(subscriber);
-  scheduler_.schedule_flush();
-}
-
 void Hub::drop_overrun(Subscriber& subscriber, std::uint64_t now_ms) {
   for (Subscription& subscription : subscriber) {
     if (!subscription.attached || subscription.offset >= subscription.log->tail()) {
@@ -186,6 +172,7 @@ void Hub::drop_overrun(Subscriber& subscriber, std::uint64_t now_ms) {
       leave_logs(subscriber);
       return;
     }
+    subscriber.remember_id();
     subscription.log->skip_to_head(subscription);
     subscription.log->settle(subscription);
     push_skip_reset(subscription, now_ms);
@@ -223,10 +210,6 @@ bool Hub::flush(Deadline& deadline, std::uint64_t now_ms) {
       opening_.pop_front()->sink_.confirmed();
       more = true;
     }
-    if (Subscriber* subscriber = catching_up_.pop_front()) {
-      write(*subscriber, now_ms);
-      more = true;
-    }
     for (int i = 0; i < kKeepalivesPerTurn; ++i) {
       Subscriber* silent = keepalives_.pop_due(now_ms);
       if (silent == nullptr) {
@@ -248,12 +231,9 @@ bool Hub::flush(Deadline& deadline, std::uint64_t now_ms) {
   return false;
 }
 
-bool Hub::has_work(std::uint64_t now_ms) const {
-  return !opening_.empty() || !catching_up_.empty() || !dirty_.empty() || keepalives_.next_due_ms() <= now_ms;
-}
+bool Hub::has_work(std::uint64_t now_ms) const { return !opening_.empty() || !dirty_.empty() || keepalives_.next_due_ms() <= now_ms; }
 
 bool Hub::flush_log(ChannelLog& log, Deadline& deadline, std::uint64_t now_ms) {
-  log.offer();
   if (!log.in_round()) {
     log.begin_round();
   }
@@ -266,7 +246,10 @@ bool Hub::flush_log(ChannelLog& log, Deadline& deadline, std::uint64_t now_ms) {
       write(*next->subscriber, now_ms);
     }
   }
-  return log.in_round() || log.end_round();
+  if (log.in_round()) {
+    return true;
+  }
+  return log.end_round();
 }
 
 void Hub::keep_alive(Subscriber& subscriber, std::uint64_t now_ms) {
@@ -319,7 +302,7 @@ void Hub::forget(Subscriber& subscriber) {
   leave_logs(subscriber);
   subscriber.state_ = Subscriber::State::closed;
   static_cast<ListNode<ByKeepalive>&>(subscriber).unlink();
-  static_cast<ListNode<ByTurn>&>(subscriber).unlink();
+  static_cast<ListNode<ByOpening>&>(subscriber).unlink();
   static_cast<ListNode<ByBlocked>&>(subscriber).unlink();
   subscriber.pinned_ = PrivateBytes();
   subscriber.own_ = PrivateBytes();

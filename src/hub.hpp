@@ -85,8 +85,6 @@ class Hub final : public LogObserver {
   void push_own(Subscriber& subscriber, std::string_view events, std::uint64_t now_ms);
   void block(Subscriber& subscriber);
   void unblock(Subscriber& subscriber);
-  // It took a lot and could take more: others first. Until its turn comes it holds its place as a blocked one does.
-  void postpone(Subscriber& subscriber);
   // Deals with cursors that the logs have left behind while this worker was busy.
   void drop_overrun(Subscriber& subscriber, std::uint64_t now_ms);
   void push_skip_reset(Subscription& subscription, std::uint64_t now_ms);
@@ -100,8 +98,7 @@ class Hub final : public LogObserver {
   MessageEncoder encoder_;
   KeepaliveQueues keepalives_;
   List<ChannelLog, DirtyLogs> dirty_;
-  List<Subscriber, ByTurn> opening_;      // the header is to be sent
-  List<Subscriber, ByTurn> catching_up_;  // postponed
+  List<Subscriber, ByOpening> opening_;
   List<Subscriber, ByBlocked> blocked_;
   std::uint64_t sequence_ = 0;
   std::uint64_t now_ms_ = 0;  // as of the last call that brought one

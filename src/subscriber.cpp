@@ -91,7 +91,11 @@ std::string Subscriber::last_id() const {
   if (has_left_logs_) {
     return final_id_;
   }
-  IdMark last;
+  return last_id_mark().id;
+}
+
+IdMark Subscriber::last_id_mark() const {
+  IdMark last = earlier_id_ == nullptr ? IdMark() : *earlier_id_;
   for (std::size_t i = 0; i < size_; ++i) {
     const Subscription& subscription = subscriptions_[i];
     if (subscription.attached && !subscription.skipped) {
@@ -101,7 +105,14 @@ std::string Subscriber::last_id() const {
       }
     }
   }
-  return last.id;
+  return last;
+}
+
+void Subscriber::remember_id() {
+  IdMark mark = last_id_mark();
+  if (mark.sequence != 0) {
+    earlier_id_ = std::make_unique<IdMark>(std::move(mark));
+  }
 }
 
 void Subscriber::push_own(std::string_view bytes, std::uint64_t now_ms, MemoryMeter& meter) {
@@ -257,6 +268,7 @@ std::optional<std::uint64_t> Subscriber::oldest_due_ms() const {
 
 void Subscriber::skip(Subscription& subscription, const LogSegment& segment) {
   assert(!subscription.skipped);
+  remember_id();
   if (mid_frame_ == &subscription) {
     const std::size_t index = static_cast<std::size_t>(subscription.frame - segment.first_frame);
     const auto in_segment = static_cast<std::size_t>(subscription.offset - segment.base);

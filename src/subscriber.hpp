@@ -26,7 +26,7 @@ struct SubscriberOptions {
 };
 
 struct ByKeepalive;  // tags of the hub's lists
-struct ByTurn;
+struct ByOpening;
 struct ByBlocked;
 
 // Bytes that only one subscriber has yet to get.
@@ -43,7 +43,7 @@ struct PrivateBytes {
 //
 // Order on the wire: the rest of a frame that was begun (pinned, or of `mid_frame_`), then own bytes, then the logs by arrival.
 // Invariant: at most one of pinned_, mid_frame_ and own_begun_ is set; with none, the stream stands at a frame boundary.
-class Subscriber : public ListNode<ByKeepalive>, public ListNode<ByTurn>, public ListNode<ByBlocked> {
+class Subscriber : public ListNode<ByKeepalive>, public ListNode<ByOpening>, public ListNode<ByBlocked> {
  public:
   enum class State : std::uint8_t { waiting, opening, open, closed };
 
@@ -88,6 +88,10 @@ class Subscriber : public ListNode<ByKeepalive>, public ListNode<ByTurn>, public
   // Fell out of a log while blocked: keeps the rest of the frame that it is in the middle of, and gives up its place until there is room.
   void skip(Subscription& subscription, const LogSegment& segment);
 
+  IdMark last_id_mark() const;
+  // Before frames are skipped: the log's last id will be of one that this subscriber did not get.
+  void remember_id();
+
   void gather_frame_rest(Batch& batch) const;
   void gather_one_log(Batch& batch, Subscription& subscription) const;
   void gather_logs_by_arrival(Batch& batch) const;
@@ -111,7 +115,8 @@ class Subscriber : public ListNode<ByKeepalive>, public ListNode<ByTurn>, public
 
   std::uint64_t events_sent_ = 0;
   std::uint64_t last_write_ms_ = 0;
-  std::string final_id_;  // last_id() as of has_left_logs_
+  std::unique_ptr<IdMark> earlier_id_;  // of remember_id
+  std::string final_id_;                // last_id() as of has_left_logs_
 };
 
 }  // namespace sse

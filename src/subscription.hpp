@@ -20,7 +20,7 @@ struct Subscription : ListNode<Subscription> {
 
   std::uint64_t offset = 0;  // of the log's first byte that this subscriber was not yet given
   std::uint64_t frame = 0;   // ordinal of the frame that holds `offset`: all before it were given whole
-  std::uint64_t joined = 0;  // the log's frame count when the stream opened
+  std::uint64_t joined = 0;  // the log's frame count when it got, or last skipped to, this place
 
   bool attached = false;  // has a cursor in the log; false until the stream opens
   bool skipped = false;   // fell out of the log while blocked; rejoins at its head once the socket has room
