@@ -67,7 +67,7 @@ def test_a_stream_outlives_a_redis_that_ends_and_comes_back(redis, start_nginx, 
     assert nginx.access_log() == []
 
 
-def test_while_redis_is_away_keepalives_continue_and_each_cause_is_logged_once(
+def test_while_redis_is_away_keepalives_continue_and_the_loss_is_one_error(
     redis, start_nginx, open_stream
 ):
     nginx = start_nginx(CONF, BROKER=redis.url, READ_TIMEOUT="500ms")
@@ -77,8 +77,8 @@ def test_while_redis_is_away_keepalives_continue_and_each_cause_is_logged_once(
     nginx.wait_for_log(**broker_lost(redis))
     for _ in range(6):  # several attempts to connect fail in this time
         assert stream.next_block().comment == "keepalive"
-    causes = [line.rpartition(": ")[2] for line in nginx.log_lines(broker_lost(redis)["pattern"])]
-    assert causes == ["closed by the server", "Connection refused"]
+    (loss,) = nginx.log_lines(broker_lost(redis)["pattern"])
+    assert loss.endswith("closed by the server")
 
 
 def test_the_reset_comes_once_to_every_stream_and_for_every_channel(

@@ -210,6 +210,15 @@ def test_a_buffer_below_two_messages_is_warned_about(make_nginx):
     assert passed and "[warn]" not in output
 
 
+@pytest.mark.parametrize("subscription", [SUBSCRIBE, "sse_subscribe_list $arg_c;"])
+def test_a_post_action_with_a_subscription_is_refused(make_nginx, subscription):
+    location = f"{subscription} post_action /done;"
+    passed, output = check(make_nginx, http=BROKER, location=location)
+    assert not passed
+    assert "[emerg]" in output and '"post_action"' in output and '"sse_subscribe"' in output
+    assert check(make_nginx, http=BROKER, location="post_action /done;")[0]
+
+
 def test_the_module_alone_changes_nothing(make_nginx):
     passed, output = check(make_nginx)
     assert passed and "sse" not in output.replace("ngx_http_sse_module", "")

@@ -12,9 +12,11 @@ http {
     @TEMP_PATHS@
     access_log off;
     sse_broker @BROKER@;
+    sse_broker_read_timeout 500ms;
     sse_default_event channel;
     server {
         listen 127.0.0.1:@PORT@;
+        location = /all { sse_subscribe pattern:*; }
         location = /news { sse_subscribe pattern:news.*; }
         location = /two { sse_subscribe pattern:news.* pattern:*.sport; }
         location = /both { sse_subscribe news.sport pattern:news.*; }
@@ -116,3 +118,17 @@ def test_the_directives_own_glob_stays_one_beside_an_escaped_variable(redis, ngi
     for channel in ("a.b", "**.b", "*.b", "*.c"):
         redis.publish(channel, f"to {channel}")
     assert [event.data for event in stream.take(2)] == ["to *.b", "to *.c"]
+
+
+def test_a_pattern_never_receives_the_modules_own_probes(redis, nginx, open_stream):
+    stream = open_stream(nginx, "/all")
+    with redis.client.pubsub(ignore_subscribe_messages=True) as observer:
+        observer.psubscribe("sse:probe:*")
+        probes = []
+        while len(probes) < 2:  # one for each read timeout without a message
+            message = observer.get_message(timeout=5)
+            if message:
+                probes.append(message["channel"])
+    assert all(channel.startswith(b"sse:probe:") for channel in probes)
+    redis.publish("c", "x")
+    assert stream.next_event().data == "x"

@@ -21,10 +21,18 @@ http {
     server {
         listen 127.0.0.1:@PORT@ sndbuf=16k;
         listen 127.0.0.1:@PORT2@ http2;
+        listen 127.0.0.1:@PORT3@;
         location = /close { sse_subscribe c; }
         location = /close-filtered { sse_subscribe c; sse_direct off; }
         location = /skip { sse_subscribe c; sse_slow_subscriber skip; }
         location = /skip-filtered { sse_subscribe c; sse_slow_subscriber skip; sse_direct off; }
+        location = /burst-close { sse_subscribe b; sse_buffer_size 32k; sse_max_message 8k; }
+        location = /burst-skip {
+            sse_subscribe b;
+            sse_buffer_size 32k;
+            sse_max_message 8k;
+            sse_slow_subscriber skip;
+        }
         location = /timeout { sse_subscribe c; sse_buffer_size 64m; sse_send_timeout 1s; }
         location = /timeout-filtered {
             sse_subscribe c;
@@ -147,3 +155,19 @@ def test_a_client_that_never_reads_at_all_is_closed(redis, nginx, open_stream, s
     wait_until(lambda: redis.subscribers("c") == 1, "the subscription")
     publish_while_others_read(redis, [reader], range(600))
     wait_until(lambda: nginx.access_log() == ["/close slow"], "the silent client is closed")
+
+
+@pytest.mark.parametrize("path", ["/burst-close", "/burst-skip"])
+def test_a_burst_larger_than_the_buffer_reaches_a_reader_that_keeps_up(
+    redis, nginx, open_stream, path
+):
+    reader = open_stream(nginx, path, port=nginx.port_of("PORT3"))
+    burst = [message(number) for number in range(100)]
+    # One turn of Redis, so that the worker finds much at once; the socket behind PORT3 takes it.
+    script = "for _, text in ipairs(ARGV) do redis.call('PUBLISH', KEYS[1], text) end"
+    for _ in range(5):
+        redis.command("EVAL", script, 1, "b", *burst)
+        assert [event.data for event in reader.take(len(burst))] == burst
+    redis.publish("b", "later")
+    assert reader.next_event().data == "later"
+    assert nginx.access_log() == []

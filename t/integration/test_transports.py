@@ -1,10 +1,8 @@
 """Every way from the module to the client delivers the same bytes."""
 
-import subprocess
-
 import pytest
 
-from harness import Http2Connection
+from harness import Http2Connection, make_certificate, wait_until
 
 CONF = """
 load_module @MODULE@;
@@ -25,6 +23,9 @@ http {
         listen 127.0.0.1:@PORT2@ ssl;
         listen 127.0.0.1:@PORT3@ http2;
         listen 127.0.0.1:@PORT4@ ssl http2;
+        listen 127.0.0.1:@PORT5@ http2 sndbuf=16k;
+        location = /download { root html; }
+        location = /witness { sse_subscribe w; }
         location = /direct { sse_subscribe c; }
         location = /direct-off { sse_subscribe c; sse_direct off; }
         location = /gzip { sse_subscribe c; gzip on; gzip_types text/event-stream; }
@@ -57,16 +58,7 @@ MESSAGES = [
 @pytest.fixture
 def nginx(redis, make_nginx):
     server = make_nginx(CONF, BROKER=redis.url)
-    subprocess.run(
-        [
-            *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"),
-            *("-nodes", "-days", "2", "-subj", "/CN=localhost"),
-            *("-keyout", server.directory / "key.pem"),
-            *("-out", server.directory / "certificate.pem"),
-        ],
-        check=True,
-        capture_output=True,
-    )
+    make_certificate(server.directory)
     return server.start()
 
 
@@ -138,6 +130,26 @@ def test_an_http_2_stream_can_be_cancelled_in_the_middle_of_a_frame(redis, nginx
         survivor = connection.open("/direct")
         redis.publish("c", "after")
         assert survivor.next_event().data == "after"
+
+
+def test_an_http_2_stream_opens_while_a_download_fills_the_connection(redis, nginx, open_stream):
+    content = b"0123456789abcdef" * 4000  # the window of a connection at its start, almost
+    (nginx.directory / "html").mkdir()
+    (nginx.directory / "html" / "download").write_bytes(content)
+    witness = open_stream(nginx, "/witness")
+    # Its small buffers are full: it reads nothing until the stream's header is due.
+    with Http2Connection(nginx.port_of("PORT5"), receive_buffer=4096) as connection:
+        download = connection.start("/download")
+        stream = connection.start("/direct")
+        wait_until(lambda: redis.subscribers("c") == 1, "the subscription")
+        # Redis sends this after the confirmation of the subscription.
+        redis.publish("w", '{"data":"confirmed"}')
+        assert witness.next_event().data == "confirmed"
+        stream.open()
+        redis.publish("c", '{"data":"x"}')
+        assert stream.next_event().data == "x"
+        download.read_to_end()
+        assert (download.end, bytes(download.body)) == ("clean", content)
 
 
 def test_http_2_head_ends_without_a_body(nginx):

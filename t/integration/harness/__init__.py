@@ -2,6 +2,7 @@
 
 from . import processes
 from .block_reader import StreamEnded
+from .certificate import make_certificate
 from .dns_server import DnsServer
 from .event_stream import Block, EventStreamError, EventStreamParser
 from .http2_client import Http2Connection
@@ -33,6 +34,7 @@ __all__ = [
     "WaitTimeout",
     "WireError",
     "http_request",
+    "make_certificate",
     "processes",
     "wait_until",
 ]

@@ -15,8 +15,8 @@ FRAME_HEADER = 9  # bytes; the first three are the length of what follows
 class Http2Connection:
     """Prior knowledge over plain TCP, or ALPN over TLS."""
 
-    def __init__(self, port, *, tls=False, window=None):
-        self._connection = HttpConnection(port)
+    def __init__(self, port, *, tls=False, window=None, **connection_options):
+        self._connection = HttpConnection(port, **connection_options)
         if tls:
             context = unverified_tls(["h2"])
             self._connection.socket = context.wrap_socket(self._connection.socket)

@@ -1,5 +1,6 @@
 """One nginx with the test's own configuration, in the test's own folder."""
 
+import contextlib
 import os
 import re
 import signal
@@ -167,7 +168,8 @@ class Nginx:
                 self.quit()
         finally:
             if self.process is not None:
-                os.killpg(self.process.pid, signal.SIGKILL)
+                with contextlib.suppress(ProcessLookupError):  # it may have ended by itself
+                    os.killpg(self.process.pid, signal.SIGKILL)
                 self.process.wait()
             for port in self._ports.values():
                 port.release()
