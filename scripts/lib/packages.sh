@@ -5,7 +5,7 @@ declare -A packages=(
   [build]="g++ make libhiredis-dev rapidjson-dev"
   [nginx_dev]="nginx-dev"
   [run]="nginx redis-server curl"
-  [test]="cmake ninja-build libgtest-dev libgmock-dev libnginx-mod-nchan python3-venv chromium chromium-driver"
+  [test]="cmake ninja-build libgtest-dev libgmock-dev libnginx-mod-nchan openssl binutils python3-venv chromium chromium-driver"
   [check]="cmake ninja-build libgtest-dev libgmock-dev clang-format clang-tidy cppcheck shellcheck python3"
 )
 

@@ -56,6 +56,8 @@ def test_quickstart_says_what_the_readme_shows_and_what_it_says_works(checkout, 
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,
             start_new_session=True,
+            # Ctrl-C must reach it also when these tests run in the background, where it is ignored.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
 
     def is_up_or_gone():

@@ -164,7 +164,7 @@ class Nginx:
     def close(self):
         """Teardown: quits if it still runs, and fails on any fault in its log."""
         try:
-            if self.process is not None:
+            if self.process is not None and self.process.poll() is None:
                 self.quit()
         finally:
             if self.process is not None:
