@@ -232,12 +232,15 @@ def test_descriptors_do_not_grow_with_reloads(redis, start_nginx, open_stream):
     def master_descriptors():
         return processes.fd_count(nginx.process.pid)
 
-    nginx.reload()
-    wait_until(lambda: len(nginx.all_worker_pids()) == 1, "the old worker ended")
-    before = master_descriptors()
-    for _ in range(5):
-        stream = open_stream(nginx, "/events/c")
+    def reload(generation):
         nginx.reload()
+        # The master closes its channel to a worker when it has noticed the worker's end, which it logs.
+        nginx.wait_for_log(r"worker process \d+ exited with code 0", count=generation)
+
+    reload(1)
+    before = master_descriptors()
+    for i in range(5):
+        stream = open_stream(nginx, "/events/c")
+        reload(i + 2)
         stream.read_to_end()
-        wait_until(lambda: len(nginx.all_worker_pids()) == 1, "the old worker ended")
-    assert master_descriptors() == before
+    wait_until(lambda: master_descriptors() == before, "the master has as many descriptors as before")
