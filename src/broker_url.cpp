@@ -216,7 +216,8 @@ std::string redact_broker_url(std::string_view text) {
     c = static_cast<unsigned char>(c) < 0x20 || c == 0x7f ? '?' : c;
   }
   const std::size_t scheme = shown.find("://");
-  const std::size_t begin = scheme == std::string::npos ? 0 : scheme + 3;
+  const bool begins_with_scheme = scheme != std::string::npos && scheme < shown.find('@');
+  const std::size_t begin = begins_with_scheme ? scheme + 3 : 0;
   const std::size_t at = shown.rfind('@');
   if (at != std::string::npos && at >= begin) {
     return shown.replace(begin, at - begin, kHidden);

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "printable.hpp"
+
 namespace sse {
 
 using redis::ReplyType;
@@ -89,8 +91,11 @@ void PubsubSource::send_unsubscribe(Topic& topic, std::uint64_t now_ms) {
                          {topic.kind() == TopicKind::channel ? "UNSUBSCRIBE" : "PUNSUBSCRIBE", topic.name()}, now_ms);
 }
 
+// What brokers and publishers wrote stands in most lines.
+void PubsubSource::log(LogLevel level, std::string_view message) { logger_.log(level, printable(message)); }
+
 void PubsubSource::on_ready(const redis::ServerInfo& server, std::uint64_t now_ms) {
-  logger_.log(LogLevel::notice, "connected, version " + server.version + ", " + server.mode + ", " + server.role);
+  log(LogLevel::notice, "connected, version " + server.version + ", " + server.mode + ", " + server.role);
   probe_.begin(subscriptions_, now_ms);
   for (Topics* all : {&channels_, &patterns_}) {
     for (auto& [name, topic] : *all) {
@@ -147,7 +152,7 @@ void PubsubSource::CommandObserver::on_reply(const Request& request, ReplyView r
 }
 
 void PubsubSource::log_probe_refused(ReplyView reply) {
-  logger_.log(LogLevel::notice, "delivery cannot be probed, PING has to do: " + std::string(reply.text()));
+  log(LogLevel::notice, "delivery cannot be probed, PING has to do: " + std::string(reply.text()));
 }
 
 void PubsubSource::on_subscribe_reply(Topic& topic, ReplyView reply, std::uint64_t now_ms) {
@@ -181,8 +186,8 @@ void PubsubSource::on_refused(Topic& topic, std::string_view error, std::uint64_
   }
   if (topic.remote.refusal_logged_ms == 0 || now_ms - topic.remote.refusal_logged_ms >= kRefusedLogMs) {
     topic.remote.refusal_logged_ms = now_ms;
-    logger_.log(LogLevel::error, std::string(topic.kind() == TopicKind::channel ? "channel " : "pattern ") + quoted(topic.name()) +
-                                     " refused: " + std::string(error));
+    log(LogLevel::error, std::string(topic.kind() == TopicKind::channel ? "channel " : "pattern ") + quoted(topic.name()) +
+                             " refused: " + std::string(error));
   }
   topic.remote.retry_ms = now_ms + kRefusedRetryMs;
   refused_.push_back(topic);
@@ -212,7 +217,7 @@ void PubsubSource::on_push(ReplyView push, std::uint64_t now_ms) {
     if (const std::uint64_t suppressed = too_large_log_.take_suppressed()) {
       line += " (" + std::to_string(suppressed) + " more since the last such line)";
     }
-    logger_.log(LogLevel::warn, line);
+    log(LogLevel::warn, line);
   }
 }
 

@@ -75,6 +75,7 @@ class PubsubSource final : private redis::SessionObserver {
   void on_confirmed(Topic& topic, std::uint64_t now_ms);
   void on_refused(Topic& topic, std::string_view error, std::uint64_t now_ms);
   void admit_if_confirmed(Subscriber& subscriber);
+  void log(LogLevel level, std::string_view message);
   void log_probe_refused(redis::ReplyView reply);
   void erase_if_idle(Topic& topic);
 

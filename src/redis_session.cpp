@@ -4,6 +4,8 @@
 #include <cassert>
 #include <vector>
 
+#include "printable.hpp"
+
 namespace sse::redis {
 
 namespace {
@@ -106,7 +108,8 @@ bool Session::dispatch(ReplyView reply, std::uint64_t now_ms) {
     return true;
   }
   if (unanswered_.empty()) {
-    return fail(reply.type() == ReplyType::error ? std::string(reply.text()) : "the server sent an answer that nobody asked for");
+    const bool is_told_why = reply.type() == ReplyType::error && !reply.text().empty();
+    return fail(is_told_why ? reply.text() : "the server sent an answer that nobody asked for");
   }
   const Request request = unanswered_.front().request;
   unanswered_.pop_front();
@@ -156,8 +159,8 @@ bool Session::check_timeout(std::uint64_t now_ms) {
   return fail("no answer within " + std::to_string(answer_timeout_ms_) + " ms");
 }
 
-bool Session::fail(std::string error) {
-  error_ = std::move(error);
+bool Session::fail(std::string_view error) {
+  error_ = printable(error);
   return false;
 }
 

@@ -86,6 +86,7 @@ class Session {
   void written(std::size_t bytes);
 
   std::uint64_t last_received_ms() const { return last_received_ms_; }
+  // One line, fit for a log; what the server said may be in it.
   const std::string& error() const { return error_; }
 
  private:
@@ -99,7 +100,7 @@ class Session {
   void send(const Request& request, const std::string_view* arguments, std::size_t count, std::uint64_t now_ms);
   bool dispatch(ReplyView reply, std::uint64_t now_ms);
   bool login_reply(RequestKind kind, ReplyView reply, std::uint64_t now_ms);
-  bool fail(std::string error);
+  bool fail(std::string_view error);
 
   Login login_;
   SessionObserver& observer_;

@@ -87,3 +87,14 @@ def test_the_end_of_a_slow_reader_names_broker_and_channels(redis, start_nginx, 
     (line,) = nginx.wait_for_log(r"\[info\].*slow subscriber closed")
     assert f'sse broker "redis://127.0.0.1:{redis.port}/0"' in line
     assert 'channels "c,pattern:news.*"' in line
+
+
+def test_a_publisher_cannot_write_lines_of_its_own(redis, start_nginx, open_stream):
+    nginx = start_nginx(CONF, BROKER=redis.url)
+    stream = open_stream(nginx, "/two")
+    redis.publish("news.\n2025/01/01 00:00:00 [crit] 1#1: forged", "x" * 40000)
+    redis.publish("news.fine", "after")
+    stream.events_until(lambda event: event.data == "after")
+    (line,) = wait_for_lines(nginx, redis, "warn", "dropped", 1)
+    assert "news.?2025/01/01 00:00:00 [crit] 1#1: forged" in line
+    assert not any(line.startswith("2025/01/01") for line in nginx.log_lines("forged"))
