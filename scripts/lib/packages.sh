@@ -7,6 +7,7 @@ declare -A packages=(
   [run]="nginx redis-server curl"
   [test]="cmake ninja-build libgtest-dev libgmock-dev libnginx-mod-nchan openssl binutils python3-venv chromium chromium-driver"
   [check]="cmake ninja-build libgtest-dev libgmock-dev clang-format clang-tidy cppcheck shellcheck python3"
+  [fuzz]="cmake ninja-build libgtest-dev libgmock-dev clang llvm libclang-rt-dev"
 )
 
 is_installed() { [[ $(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null) == installed ]]; }
