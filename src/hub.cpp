@@ -246,10 +246,7 @@ bool Hub::flush_log(ChannelLog& log, Deadline& deadline, std::uint64_t now_ms) {
       write(*next->subscriber, now_ms);
     }
   }
-  if (log.in_round()) {
-    return true;
-  }
-  return log.end_round();
+  return log.in_round() || log.end_round();
 }
 
 void Hub::keep_alive(Subscriber& subscriber, std::uint64_t now_ms) {
@@ -268,7 +265,7 @@ void Hub::check_timeouts(std::uint64_t now_ms) {
     Subscriber& candidate = *subscriber;
     subscriber = blocked_.after(candidate);
     const std::uint64_t timeout_ms = candidate.options().send_timeout_ms;
-    if (timeout_ms == 0 || candidate.state_ != Subscriber::State::open) {
+    if (timeout_ms == 0) {
       continue;
     }
     std::uint64_t oldest_ms = candidate.oldest_due_ms().value_or(now_ms);

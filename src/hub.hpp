@@ -99,7 +99,7 @@ class Hub final : public LogObserver {
   KeepaliveQueues keepalives_;
   List<ChannelLog, DirtyLogs> dirty_;
   List<Subscriber, ByOpening> opening_;
-  List<Subscriber, ByBlocked> blocked_;
+  List<Subscriber, ByBlocked> blocked_;  // open, without room in the socket
   std::uint64_t sequence_ = 0;
   std::uint64_t now_ms_ = 0;  // as of the last call that brought one
 };
