@@ -72,7 +72,7 @@ void ChannelLog::append(std::string_view frame, std::string_view id, std::uint64
   head_ += frame.size();
   ++frame_count_;
 
-  enforce_bound();
+  enforce_bound(now_ms);
 }
 
 // The bound is for slow readers. What readers that can write have not been offered yet stays, up to a limit of its own: a burst, or a
@@ -84,19 +84,19 @@ bool ChannelLog::is_over_bound() const {
   return segments_.front()->end() <= passed_ || bytes() > buffer_bytes_ + kMaxUnofferedBytes;
 }
 
-void ChannelLog::drop_front() {
+void ChannelLog::drop_front(std::uint64_t now_ms) {
   dropping_ = true;
   LogSegment& segment = *segments_.front();
   while (Subscription* subscription = segment.laggards.pop_front()) {
-    observer_.fell_out(*subscription, segment);
+    observer_.fell_out(*subscription, segment, now_ms);
   }
   segments_.erase(segments_.begin());
   dropping_ = false;
 }
 
-void ChannelLog::enforce_bound() {
+void ChannelLog::enforce_bound(std::uint64_t now_ms) {
   while (is_over_bound()) {
-    drop_front();
+    drop_front(now_ms);
   }
   trim();
 }
@@ -160,10 +160,10 @@ Subscription* ChannelLog::next_pending() {
   return next;
 }
 
-bool ChannelLog::end_round() {
+bool ChannelLog::end_round(std::uint64_t now_ms) {
   assert(pending_.empty());
   passed_ = round_head_;
-  enforce_bound();
+  enforce_bound(now_ms);
   return head_ > round_head_;
 }
 

@@ -51,7 +51,7 @@ struct LogSegment {
 // Told of readers whose cursor is about to be dropped; the segment still holds their bytes during the call.
 class LogObserver {
  public:
-  virtual void fell_out(Subscription& subscription, const LogSegment& segment) = 0;
+  virtual void fell_out(Subscription& subscription, const LogSegment& segment, std::uint64_t now_ms) = 0;
 
  protected:
   ~LogObserver() = default;
@@ -104,7 +104,7 @@ class ChannelLog : public ListNode<DirtyLogs> {
   void begin_round();
   Subscription* next_pending();
   // True when frames arrived since the round began.
-  bool end_round();
+  bool end_round(std::uint64_t now_ms);
   bool in_round() const { return !pending_.empty(); }
 
   // The segment that holds this offset; requires tail() <= offset < head().
@@ -124,9 +124,9 @@ class ChannelLog : public ListNode<DirtyLogs> {
  private:
   std::size_t index_at(std::uint64_t offset) const;
   LogSegment& segment_with_room(std::size_t bytes);
-  void enforce_bound();
+  void enforce_bound(std::uint64_t now_ms);
   bool is_over_bound() const;
-  void drop_front();
+  void drop_front(std::uint64_t now_ms);
   // Drops what every cursor has passed.
   void trim();
 

@@ -1,14 +1,14 @@
-// The fan-out engine of one worker: which logs have news, which subscribers get it now, which have to wait.
+// The fan-out engine of one worker, and its turns: which logs have news, which subscribers get it now, which have to wait.
 // It knows subscribers and bytes; it does no I/O and reads no clock.
 #pragma once
 
-#include <cstddef>
 #include <cstdint>
 #include <string_view>
 
 #include "channel_log.hpp"
 #include "counters.hpp"
-#include "keepalive_queues.hpp"
+#include "delivery.hpp"
+#include "list.hpp"
 #include "message_encoder.hpp"
 #include "subscriber.hpp"
 
@@ -32,15 +32,16 @@ class FlushScheduler {
   ~FlushScheduler() = default;
 };
 
-class Hub final : public LogObserver {
+class Hub final {
  public:
   explicit Hub(FlushScheduler& scheduler) : scheduler_(scheduler) {}
   Hub(const Hub&) = delete;
   Hub& operator=(const Hub&) = delete;
 
-  Counters& counters() { return counters_; }
-  MemoryMeter& memory() { return memory_; }
+  Counters& counters() { return delivery_.counters(); }
+  MemoryMeter& memory() { return delivery_.memory(); }
   MessageEncoder& encoder() { return encoder_; }
+  LogObserver& log_observer() { return delivery_; }
 
   // A frame for every subscriber of this log.
   void publish(ChannelLog& log, std::string_view frame, std::string_view id, std::uint64_t now_ms);
@@ -63,45 +64,25 @@ class Hub final : public LogObserver {
   bool flush(Deadline& deadline, std::uint64_t now_ms);
 
   // Cuts subscribers whose oldest unsent byte is older than their send timeout. To be called about once a second.
-  void check_timeouts(std::uint64_t now_ms);
+  void check_timeouts(std::uint64_t now_ms) { delivery_.check_timeouts(now_ms); }
 
   // When flush has a keepalive to send although nothing was published; UINT64_MAX: never.
-  std::uint64_t next_keepalive_ms() const { return keepalives_.next_due_ms(); }
+  std::uint64_t next_keepalive_ms() const { return delivery_.next_keepalive_ms(); }
 
   // The subscriber leaves: no list of this hub and no log knows it afterwards. Its topics are left by their source.
-  void forget(Subscriber& subscriber);
-
-  void fell_out(Subscription& subscription, const LogSegment& segment) override;
+  void forget(Subscriber& subscriber) { delivery_.forget(subscriber); }
 
  private:
   void mark_dirty(ChannelLog& log);
   bool has_work(std::uint64_t now_ms) const;
   bool flush_log(ChannelLog& log, Deadline& deadline, std::uint64_t now_ms);
-  void keep_alive(Subscriber& subscriber, std::uint64_t now_ms);
-
-  // Writes what is due to this subscriber, and puts its subscriptions where they belong afterwards.
-  void write(Subscriber& subscriber, std::uint64_t now_ms);
-  // Queues whole events as one frame of its own.
-  void push_own(Subscriber& subscriber, std::string_view events, std::uint64_t now_ms);
-  void block(Subscriber& subscriber);
-  void unblock(Subscriber& subscriber);
-  // Deals with cursors that the logs have left behind while this worker was busy.
-  void drop_overrun(Subscriber& subscriber, std::uint64_t now_ms);
-  void push_skip_reset(Subscription& subscription, std::uint64_t now_ms);
-  // It reads no more: none of its places in a log holds bytes, or counts as a reader.
-  void leave_logs(Subscriber& subscriber);
-  void cut(Subscriber& subscriber, CloseReason reason);
 
   FlushScheduler& scheduler_;
-  Counters counters_;
-  MemoryMeter memory_;
+  Delivery delivery_;
   MessageEncoder encoder_;
-  KeepaliveQueues keepalives_;
   List<ChannelLog, DirtyLogs> dirty_;
   List<Subscriber, ByOpening> opening_;
-  List<Subscriber, ByBlocked> blocked_;  // open, without room in the socket
   std::uint64_t sequence_ = 0;
-  std::uint64_t now_ms_ = 0;  // as of the last call that brought one
 };
 
 }  // namespace sse

@@ -25,7 +25,7 @@ struct SubscriberOptions {
   std::uint64_t send_timeout_ms = 0;  // 0: off
 };
 
-struct ByKeepalive;  // tags of the hub's lists
+struct ByKeepalive;  // tags of the lists of hub and delivery
 struct ByOpening;
 struct ByBlocked;
 
@@ -68,6 +68,7 @@ class Subscriber : public ListNode<ByKeepalive>, public ListNode<ByOpening>, pub
 
  private:
   friend class Hub;
+  friend class Delivery;
   friend class KeepaliveQueues;
 
   // Queues whole frames (already in this subscriber's framing) before everything that is not begun yet.

@@ -38,7 +38,7 @@ ChannelLog& Topic::log_for(const ReadOptions& reading, Framing framing) {
       return *log;
     }
   }
-  logs_.push_back(std::make_unique<ChannelLog>(name_, encoding, hub_, hub_.memory()));
+  logs_.push_back(std::make_unique<ChannelLog>(name_, encoding, hub_.log_observer(), hub_.memory()));
   return *logs_.back();
 }
 

@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "delivery.hpp"
+#include "delivery_fixture.hpp"
 #include "gtest_findings.hpp"
 #include "input.hpp"
 #include "reference_reader.hpp"

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "broker_connection.hpp"
-#include "delivery.hpp"
+#include "delivery_fixture.hpp"
 #include "gtest_findings.hpp"
 #include "input.hpp"
 #include "reference_event_stream.hpp"

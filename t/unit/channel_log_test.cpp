@@ -14,7 +14,7 @@ namespace {
 
 class RecordingObserver final : public LogObserver {
  public:
-  void fell_out(Subscription& subscription, const LogSegment& segment) override {
+  void fell_out(Subscription& subscription, const LogSegment& segment, std::uint64_t) override {
     EXPECT_GE(subscription.offset, segment.base);
     EXPECT_LT(subscription.offset, segment.end());
     fallen.push_back(&subscription);
@@ -49,7 +49,7 @@ class BoundedLogTest : public ::testing::Test {
   void append_alone(std::string_view frame) {
     log_.begin_round();
     visit_all();
-    log_.end_round();
+    log_.end_round(1);
     append(frame);
   }
 
@@ -71,7 +71,7 @@ class BoundedLogTest : public ::testing::Test {
   bool round() {
     log_.begin_round();
     visit_all();
-    const bool more = log_.end_round();
+    const bool more = log_.end_round(1);
     log_.validate();
     return more;
   }
@@ -199,7 +199,7 @@ TEST_F(ChannelLogTest, ARoundVisitsEachOnce) {
   EXPECT_TRUE(log_.in_round());
   EXPECT_EQ(visit_all(), (std::vector<Subscription*>{&one_, &two_, &three_}));
   EXPECT_FALSE(log_.in_round());
-  EXPECT_FALSE(log_.end_round());
+  EXPECT_FALSE(log_.end_round(1));
 }
 
 TEST_F(ChannelLogTest, WhoJoinsDuringARoundIsVisitedInTheNext) {
@@ -209,11 +209,11 @@ TEST_F(ChannelLogTest, WhoJoinsDuringARoundIsVisitedInTheNext) {
   log_.attach(two_);
   append("y");
   EXPECT_EQ(visit_all(), (std::vector<Subscription*>{&one_}));
-  EXPECT_TRUE(log_.end_round());
+  EXPECT_TRUE(log_.end_round(1));
   log_.validate();
   log_.begin_round();
   EXPECT_EQ(visit_all(), (std::vector<Subscription*>{&two_, &one_}));
-  EXPECT_FALSE(log_.end_round());
+  EXPECT_FALSE(log_.end_round(1));
 }
 
 TEST_F(ChannelLogTest, WhatAllHavePassedIsDroppedAtTheEndOfARound) {
@@ -265,7 +265,7 @@ TEST_F(ChannelLogTest, LaggardsAreNotVisited) {
   append("x");
   log_.begin_round();
   EXPECT_EQ(visit_all(), (std::vector<Subscription*>{&two_}));
-  log_.end_round();
+  log_.end_round(1);
   log_.settle(one_);
   log_.begin_round();
   EXPECT_EQ(visit_all(), (std::vector<Subscription*>{&two_, &one_}));
@@ -384,7 +384,7 @@ TEST_F(BoundedLogTest, BoundsOnlyGrowAndNoneIsTheLargest) {
     for (int i = 0; i < 20; ++i) {
       log.append(std::string(1000, 'x'), {}, 1, 1);
       log.begin_round();
-      log.end_round();
+      log.end_round(1);
       most = std::max(most, log.bytes());
     }
     log.detach(one_);

@@ -15,7 +15,7 @@
 #include <utility>
 #include <vector>
 
-#include "delivery.hpp"
+#include "delivery_fixture.hpp"
 #include "reference_reader.hpp"
 
 namespace sse {

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "delivery.hpp"
+#include "delivery_fixture.hpp"
 
 namespace sse {
 namespace {

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "broker_connection.hpp"
-#include "delivery.hpp"
+#include "delivery_fixture.hpp"
 
 namespace sse {
 namespace {

@@ -17,7 +17,7 @@
 #include <utility>
 #include <vector>
 
-#include "delivery.hpp"
+#include "delivery_fixture.hpp"
 
 namespace sse::reference {
 

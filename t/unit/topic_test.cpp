@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "delivery.hpp"
+#include "delivery_fixture.hpp"
 
 namespace sse {
 namespace {

@@ -1,0 +1,208 @@
+#include "delivery.hpp"
+
+#include <algorithm>
+#include <string>
+
+#include "frame.hpp"
+
+namespace sse {
+
+namespace {
+
+constexpr std::string_view kKeepalive = "keepalive";
+
+}  // namespace
+
+void Delivery::begin(Subscriber& subscriber, std::uint64_t now_ms) {
+  ++counters_.subscribers_opened;
+  keepalives_.touch(subscriber, now_ms);
+  write(subscriber, now_ms);
+}
+
+void Delivery::write(Subscriber& subscriber, std::uint64_t now_ms) {
+  if (!subscriber.blocked_) {
+    drop_overrun(subscriber, now_ms);
+  }
+  while (!subscriber.is_caught_up()) {  // at most what the logs hold, and mostly once: a socket's buffer is smaller
+    Batch batch(subscriber.sink_.batch_limit());
+    subscriber.gather(batch);
+    if (batch.empty()) {
+      break;
+    }
+    const SendResult result = subscriber.sink_.send(batch);
+    ++counters_.sends;
+    counters_.bytes_sent += result.accepted;
+    subscriber.advance(batch, result.accepted);
+    if (subscriber.ending_ && subscriber.at_frame_boundary()) {
+      leave_logs(subscriber);
+    }
+    if (result.accepted != 0) {
+      keepalives_.touch(subscriber, now_ms);
+    }
+    if (result.state == SendResult::State::failed) {
+      cut(subscriber, CloseReason::client);
+      return;
+    }
+    if (result.state == SendResult::State::blocked) {
+      block(subscriber);
+      return;
+    }
+  }
+  if (subscriber.blocked_) {
+    unblock(subscriber);
+  }
+  if (subscriber.ending_) {
+    const CloseReason reason = subscriber.end_reason_;
+    forget(subscriber);
+    subscriber.sink_.end(reason);
+  }
+}
+
+void Delivery::end(Subscriber& subscriber, CloseReason reason, std::string_view farewell, std::uint64_t now_ms) {
+  subscriber.ending_ = true;
+  subscriber.end_reason_ = reason;
+  if (subscriber.at_frame_boundary()) {
+    leave_logs(subscriber);
+  }
+  push_own(subscriber, farewell, now_ms);
+  if (!subscriber.blocked_) {
+    write(subscriber, now_ms);
+  }
+}
+
+bool Delivery::keep_one_alive(std::uint64_t now_ms) {
+  Subscriber* silent = keepalives_.pop_due(now_ms);
+  if (silent == nullptr) {
+    return false;
+  }
+  keepalives_.touch(*silent, now_ms);
+  if (!silent->blocked_ && !silent->ending_) {
+    std::string comment;
+    append_comment(comment, kKeepalive);
+    push_own(*silent, comment, now_ms);
+    write(*silent, now_ms);
+  }
+  return true;
+}
+
+void Delivery::check_timeouts(std::uint64_t now_ms) {
+  for (Subscriber* subscriber = blocked_.front(); subscriber != nullptr;) {
+    Subscriber& candidate = *subscriber;
+    subscriber = blocked_.after(candidate);
+    const std::uint64_t timeout_ms = candidate.options().send_timeout_ms;
+    if (timeout_ms == 0) {
+      continue;
+    }
+    std::uint64_t oldest_ms = candidate.oldest_due_ms().value_or(now_ms);
+    oldest_ms = std::min(oldest_ms, candidate.sink_.oldest_in_flight_ms().value_or(now_ms));
+    if (now_ms - oldest_ms >= timeout_ms) {
+      ++counters_.timed_out;
+      cut(candidate, CloseReason::slow);
+    }
+  }
+}
+
+void Delivery::fell_out(Subscription& subscription, const LogSegment& segment, std::uint64_t now_ms) {
+  Subscriber& subscriber = *subscription.subscriber;
+  if (subscriber.ending_ && subscriber.mid_frame_ != &subscription) {
+    subscriber.skip(subscription, segment);  // it gets nothing more from this log anyway
+  } else if (subscriber.options().slow == SlowPolicy::close) {
+    ++counters_.slow_closed;
+    cut(subscriber, CloseReason::slow);
+  } else {
+    subscriber.skip(subscription, segment);
+    if (!subscriber.ending_) {
+      push_skip_reset(subscription, now_ms);
+    }
+  }
+}
+
+void Delivery::drop_overrun(Subscriber& subscriber, std::uint64_t now_ms) {
+  for (Subscription& subscription : subscriber) {
+    if (!subscription.attached || subscription.offset >= subscription.log->tail()) {
+      continue;
+    }
+    // Not blocked, it stands at a frame boundary: this worker is behind, not the reader.
+    if (subscriber.options().slow == SlowPolicy::close) {
+      ++counters_.slow_closed;
+      subscriber.ending_ = true;
+      subscriber.end_reason_ = CloseReason::slow;
+      leave_logs(subscriber);
+      return;
+    }
+    subscriber.remember_id();
+    subscription.log->skip_to_head(subscription);
+    subscription.log->settle(subscription);
+    push_skip_reset(subscription, now_ms);
+  }
+}
+
+void Delivery::push_skip_reset(Subscription& subscription, std::uint64_t now_ms) {
+  ++counters_.slow_skipped;
+  ++counters_.resets;
+  const ChannelLog& log = *subscription.log;
+  push_own(*subscription.subscriber, reset_block(log.encoding().reset_event, "slow", log.channel()), now_ms);
+}
+
+void Delivery::push_own(Subscriber& subscriber, std::string_view events, std::uint64_t now_ms) {
+  if (events.empty()) {
+    return;
+  }
+  if (subscriber.framing_ == Framing::chunked) {
+    std::string chunk;
+    append_chunk(chunk, events);
+    subscriber.push_own(chunk, now_ms, memory_);
+  } else {
+    subscriber.push_own(events, now_ms, memory_);
+  }
+}
+
+void Delivery::block(Subscriber& subscriber) {
+  subscriber.blocked_ = true;
+  blocked_.push_back(subscriber);
+  for (Subscription& subscription : subscriber) {
+    if (subscription.attached && !subscription.skipped) {
+      subscription.log->lag(subscription);
+    }
+  }
+}
+
+void Delivery::unblock(Subscriber& subscriber) {
+  subscriber.blocked_ = false;
+  static_cast<ListNode<ByBlocked>&>(subscriber).unlink();
+  for (Subscription& subscription : subscriber) {
+    if (subscription.attached && !subscription.skipped) {
+      subscription.log->settle(subscription);
+    }
+  }
+}
+
+void Delivery::cut(Subscriber& subscriber, CloseReason reason) {
+  forget(subscriber);
+  subscriber.sink_.abort(reason);
+}
+
+void Delivery::leave_logs(Subscriber& subscriber) {
+  if (subscriber.has_left_logs_) {
+    return;
+  }
+  subscriber.final_id_ = subscriber.last_id();
+  subscriber.has_left_logs_ = true;
+  for (Subscription& subscription : subscriber) {
+    if (subscription.attached) {
+      subscription.log->detach(subscription);
+    }
+  }
+}
+
+void Delivery::forget(Subscriber& subscriber) {
+  leave_logs(subscriber);
+  subscriber.state_ = Subscriber::State::closed;
+  static_cast<ListNode<ByKeepalive>&>(subscriber).unlink();
+  static_cast<ListNode<ByOpening>&>(subscriber).unlink();
+  static_cast<ListNode<ByBlocked>&>(subscriber).unlink();
+  subscriber.pinned_ = PrivateBytes();
+  subscriber.own_ = PrivateBytes();
+}
+
+}  // namespace sse

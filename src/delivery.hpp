@@ -1,0 +1,65 @@
+// Gives subscribers their bytes: everything that is due to one of them in one call, keepalives when it is silent, and what becomes of
+// those whose socket is full.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "channel_log.hpp"
+#include "counters.hpp"
+#include "keepalive_queues.hpp"
+#include "list.hpp"
+#include "segment.hpp"
+#include "subscriber.hpp"
+
+namespace sse {
+
+class Delivery final : public LogObserver {
+ public:
+  Delivery() = default;
+  Delivery(const Delivery&) = delete;
+  Delivery& operator=(const Delivery&) = delete;
+
+  Counters& counters() { return counters_; }
+  MemoryMeter& memory() { return memory_; }
+
+  // The subscriber is open, and has its places in the logs.
+  void begin(Subscriber& subscriber, std::uint64_t now_ms);
+
+  // Writes what is due to this subscriber, and puts its subscriptions where they belong afterwards.
+  void write(Subscriber& subscriber, std::uint64_t now_ms);
+
+  // Ends an open stream at the next frame boundary, with `farewell` (whole events, may be empty) as its last bytes.
+  void end(Subscriber& subscriber, CloseReason reason, std::string_view farewell, std::uint64_t now_ms);
+
+  // Sends a comment to one subscriber that has been silent for its interval; false when there is none.
+  bool keep_one_alive(std::uint64_t now_ms);
+  std::uint64_t next_keepalive_ms() const { return keepalives_.next_due_ms(); }  // UINT64_MAX: never
+
+  // Cuts subscribers whose oldest unsent byte is older than their send timeout.
+  void check_timeouts(std::uint64_t now_ms);
+
+  // No list of this object and no log knows the subscriber afterwards.
+  void forget(Subscriber& subscriber);
+
+  void fell_out(Subscription& subscription, const LogSegment& segment, std::uint64_t now_ms) override;
+
+ private:
+  // Queues whole events as one frame of its own.
+  void push_own(Subscriber& subscriber, std::string_view events, std::uint64_t now_ms);
+  void push_skip_reset(Subscription& subscription, std::uint64_t now_ms);
+  void block(Subscriber& subscriber);
+  void unblock(Subscriber& subscriber);
+  // Deals with cursors that the logs have left behind while this worker was busy.
+  void drop_overrun(Subscriber& subscriber, std::uint64_t now_ms);
+  // It reads no more: none of its places in a log holds bytes, or counts as a reader.
+  void leave_logs(Subscriber& subscriber);
+  void cut(Subscriber& subscriber, CloseReason reason);
+
+  Counters counters_;
+  MemoryMeter memory_;
+  KeepaliveQueues keepalives_;
+  List<Subscriber, ByBlocked> blocked_;  // open, without room in the socket
+};
+
+}  // namespace sse
