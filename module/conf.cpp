@@ -114,7 +114,7 @@ char* merge_loc_conf(ngx_conf_t* cf, void* parent, void* child) {
   ngx_conf_merge_str_value(conf->reset_event, prev->reset_event, "reset");
   ngx_conf_merge_ptr_value(conf->greeting, prev->greeting, nullptr);
   if (conf->retry.state == NGX_CONF_UNSET_UINT) {
-    conf->retry = prev->retry.state == NGX_CONF_UNSET_UINT ? RetryConf{1, 2000, 2000} : prev->retry;
+    conf->retry = prev->retry.state == NGX_CONF_UNSET_UINT ? JitteredTime{1, 2000, 2000} : prev->retry;
   }
 
   ngx_conf_merge_msec_value(conf->open_timeout_ms, prev->open_timeout_ms, 5000);

@@ -8,18 +8,13 @@
 #include "channel_spec.hpp"
 #include "encoding.hpp"
 #include "ngx.hpp"
+#include "setters.hpp"
 
 namespace sse::ngx {
 
 struct MainConf {
   BrokerConfs* brokers;  // of all locations
   ngx_msec_t drain_ms;
-};
-
-struct RetryConf {
-  ngx_uint_t state;  // NGX_CONF_UNSET_UINT, 0 (off) or 1
-  ngx_msec_t time_ms;
-  ngx_msec_t jitter_ms;
 };
 
 // Plain fields first: nginx's directive table sets them by offset.
@@ -36,7 +31,7 @@ struct LocConf {
   ngx_str_t default_event_name;
   ngx_str_t reset_event;
   ngx_http_complex_value_t* greeting;
-  RetryConf retry;
+  JitteredTime retry;
 
   ngx_msec_t open_timeout_ms;
   ngx_msec_t keepalive_ms;  // 0: off, here and below

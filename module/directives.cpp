@@ -1,110 +1,16 @@
-// The directive table and what reads the directives' values. A wrong value stops nginx with what was given and what is allowed.
+// The directive table, and what reads values that only one directive takes.
 #include <cstddef>
 
 #include "conf.hpp"
 #include "event.hpp"
 #include "fence.hpp"
-#include "frame.hpp"
+#include "setters.hpp"
 #include "subscribe_handler.hpp"
 #include "subscriber.hpp"
 
 namespace sse::ngx {
 
 namespace {
-
-char* const kError = static_cast<char*>(NGX_CONF_ERROR);
-char kDuplicate[] = "is duplicate";
-
-const ngx_str_t& argument(ngx_conf_t* cf, ngx_uint_t index) { return static_cast<ngx_str_t*>(cf->args->elts)[index]; }
-
-template <class Type>
-Type& field(const ngx_command_t* cmd, void* conf) {
-  return *reinterpret_cast<Type*>(static_cast<char*>(conf) + cmd->offset);
-}
-
-char* invalid(ngx_conf_t* cf, const ngx_command_t* cmd, const ngx_str_t& value, const char* allowed) {
-  ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "invalid value \"%V\" in \"%V\": %s", &value, &cmd->name, allowed);
-  return kError;
-}
-
-bool parse_time(const ngx_str_t& text, ngx_msec_t& ms) {
-  ngx_str_t copy = text;
-  const ngx_int_t parsed = ngx_parse_time(&copy, 0);
-  if (parsed == NGX_ERROR) {
-    return false;
-  }
-  ms = static_cast<ngx_msec_t>(parsed);
-  return true;
-}
-
-bool is_off(const ngx_str_t& text) { return view(text) == "off"; }
-
-char* set_time_or_off(ngx_conf_t* cf, ngx_command_t* cmd, void* conf) {
-  auto& value = field<ngx_msec_t>(cmd, conf);
-  if (value != NGX_CONF_UNSET_MSEC) {
-    return kDuplicate;
-  }
-  const ngx_str_t& text = argument(cf, 1);
-  if (is_off(text)) {
-    value = 0;
-  } else if (!parse_time(text, value)) {
-    return invalid(cf, cmd, text, "a time such as \"15s\", or \"off\", is allowed");
-  }
-  return NGX_CONF_OK;
-}
-
-char* set_time(ngx_conf_t* cf, ngx_command_t* cmd, void* conf) {
-  auto& value = field<ngx_msec_t>(cmd, conf);
-  if (value != NGX_CONF_UNSET_MSEC) {
-    return kDuplicate;
-  }
-  const ngx_str_t& text = argument(cf, 1);
-  if (!parse_time(text, value) || value == 0) {
-    return invalid(cf, cmd, text, "a time above 0, such as \"5s\", is allowed");
-  }
-  return NGX_CONF_OK;
-}
-
-char* set_size_or_off(ngx_conf_t* cf, ngx_command_t* cmd, void* conf) {
-  auto& value = field<size_t>(cmd, conf);
-  if (value != NGX_CONF_UNSET_SIZE) {
-    return kDuplicate;
-  }
-  ngx_str_t text = argument(cf, 1);
-  const ssize_t parsed = is_off(text) ? 0 : ngx_parse_size(&text);
-  if (parsed == NGX_ERROR) {
-    return invalid(cf, cmd, text, "a size such as \"1m\", or \"off\", is allowed");
-  }
-  value = static_cast<size_t>(parsed);
-  return NGX_CONF_OK;
-}
-
-char* set_number_or_off(ngx_conf_t* cf, ngx_command_t* cmd, void* conf) {
-  auto& value = field<ngx_uint_t>(cmd, conf);
-  if (value != NGX_CONF_UNSET_UINT) {
-    return kDuplicate;
-  }
-  const ngx_str_t& text = argument(cf, 1);
-  const ngx_int_t parsed = is_off(text) ? 0 : ngx_atoi(text.data, text.len);
-  if (parsed == NGX_ERROR) {
-    return invalid(cf, cmd, text, "a number, or \"off\", is allowed");
-  }
-  value = static_cast<ngx_uint_t>(parsed);
-  return NGX_CONF_OK;
-}
-
-char* set_flag(ngx_conf_t* cf, ngx_command_t* cmd, void* conf) {
-  auto& value = field<ngx_flag_t>(cmd, conf);
-  if (value != NGX_CONF_UNSET) {
-    return kDuplicate;
-  }
-  const ngx_str_t& text = argument(cf, 1);
-  if (view(text) != "on" && view(text) != "off") {
-    return invalid(cf, cmd, text, "\"on\" or \"off\" is allowed");
-  }
-  value = view(text) == "on" ? 1 : 0;
-  return NGX_CONF_OK;
-}
 
 char* set_payload(ngx_conf_t* cf, ngx_command_t* cmd, void* data) {
   auto* conf = static_cast<LocConf*>(data);
@@ -172,33 +78,6 @@ char* set_reset_event(ngx_conf_t* cf, ngx_command_t* cmd, void* data) {
   return NGX_CONF_OK;
 }
 
-char* set_retry(ngx_conf_t* cf, ngx_command_t* cmd, void* data) {
-  auto* conf = static_cast<LocConf*>(data);
-  constexpr const char* kAllowed = "\"off\", or a time such as \"2s\" with an optional \"jitter=2s\", is allowed";
-  constexpr std::string_view kJitter = "jitter=";
-  if (conf->retry.state != NGX_CONF_UNSET_UINT) {
-    return kDuplicate;
-  }
-  RetryConf retry{1, 0, 0};
-  if (is_off(argument(cf, 1)) && cf->args->nelts == 2) {
-    retry.state = 0;
-  } else if (!parse_time(argument(cf, 1), retry.time_ms)) {
-    return invalid(cf, cmd, argument(cf, 1), kAllowed);
-  }
-  if (cf->args->nelts == 3) {
-    std::string_view text = view(argument(cf, 2));
-    if (text.substr(0, kJitter.size()) != kJitter) {
-      return invalid(cf, cmd, argument(cf, 2), kAllowed);
-    }
-    text.remove_prefix(kJitter.size());
-    if (!parse_time(borrow(text), retry.jitter_ms)) {
-      return invalid(cf, cmd, argument(cf, 2), kAllowed);
-    }
-  }
-  conf->retry = retry;
-  return NGX_CONF_OK;
-}
-
 char* set_broker(ngx_conf_t* cf, ngx_command_t* cmd, void* data) {
   auto* conf = static_cast<LocConf*>(data);
   constexpr std::string_view kPasswordFile = "password_file=";
@@ -210,7 +89,7 @@ char* set_broker(ngx_conf_t* cf, ngx_command_t* cmd, void* data) {
   if (!parse_broker_url(view(argument(cf, 1)), url, error)) {
     ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "invalid value \"%s\" in \"%V\": %s", redact_broker_url(view(argument(cf, 1))).c_str(),
                        &cmd->name, error.c_str());
-    return kError;
+    return kConfError;
   }
   conf->broker_url = argument(cf, 1);
   for (ngx_uint_t i = 2; i < cf->args->nelts; ++i) {
@@ -229,7 +108,7 @@ char* add_channels(ngx_conf_t* cf, const ngx_command_t* cmd, void* data, Channel
   if (conf->channels == nullptr) {
     conf->channels = create_in<std::vector<ChannelSpec>>(cf->pool);
     if (conf->channels == nullptr) {
-      return kError;
+      return kConfError;
     }
   }
   for (const ChannelSpec& spec : *conf->channels) {
@@ -241,7 +120,7 @@ char* add_channels(ngx_conf_t* cf, const ngx_command_t* cmd, void* data, Channel
   for (ngx_uint_t i = 1; i < cf->args->nelts; ++i) {
     std::string error;
     if (!specs[i - 1].compile(cf, argument(cf, i), form, error)) {
-      return error.empty() ? kError : invalid(cf, cmd, argument(cf, i), error.c_str());
+      return error.empty() ? kConfError : invalid(cf, cmd, argument(cf, i), error.c_str());
     }
   }
   conf->channels->insert(conf->channels->end(), specs.begin(), specs.end());
@@ -253,7 +132,7 @@ char* add_channels(ngx_conf_t* cf, const ngx_command_t* cmd, void* data, Channel
 // Wraps a setter that may throw.
 template <char* (*Setter)(ngx_conf_t*, ngx_command_t*, void*)>
 char* fenced(ngx_conf_t* cf, ngx_command_t* cmd, void* conf) {
-  return fence(cf->log, kError, [&] { return Setter(cf, cmd, conf); });
+  return fence(cf->log, kConfError, [&] { return Setter(cf, cmd, conf); });
 }
 
 char* set_subscribe(ngx_conf_t* cf, ngx_command_t* cmd, void* conf) { return add_channels(cf, cmd, conf, ChannelSpec::Form::one); }
@@ -278,7 +157,7 @@ ngx_command_t commands[] = {
     {ngx_string("sse_default_event"), kEverywhere | NGX_CONF_TAKE1, set_default_event, SSE_LOC(default_event_kind)},
     {ngx_string("sse_reset_event"), kEverywhere | NGX_CONF_TAKE1, set_reset_event, SSE_LOC(reset_event)},
     {ngx_string("sse_greeting"), kEverywhere | NGX_CONF_TAKE1, ngx_http_set_complex_value_slot, SSE_LOC(greeting)},
-    {ngx_string("sse_retry"), kEverywhere | NGX_CONF_TAKE12, set_retry, SSE_LOC(retry)},
+    {ngx_string("sse_retry"), kEverywhere | NGX_CONF_TAKE12, set_jittered_time_or_off, SSE_LOC(retry)},
 
     {ngx_string("sse_open_timeout"), kEverywhere | NGX_CONF_TAKE1, set_time, SSE_LOC(open_timeout_ms)},
     {ngx_string("sse_keepalive"), kEverywhere | NGX_CONF_TAKE1, set_time_or_off, SSE_LOC(keepalive_ms)},

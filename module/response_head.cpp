@@ -27,9 +27,9 @@ bool add_header(ngx_http_request_t* r, std::string_view name, std::string_view v
 
 bool is_http2_or_3(const ngx_http_request_t* r) { return r->http_version > NGX_HTTP_VERSION_11; }
 
-void append_retry_line(std::string& bytes, const RetryConf& retry) {
+void append_retry_line(std::string& bytes, const JitteredTime& retry) {
   if (retry.state != 0) {
-    append_retry(bytes, static_cast<std::uint32_t>(std::min<std::uint64_t>(retry.time_ms + random_up_to(retry.jitter_ms), UINT32_MAX)));
+    append_retry(bytes, static_cast<std::uint32_t>(std::min<std::uint64_t>(retry.pick_ms(), UINT32_MAX)));
   }
 }
 

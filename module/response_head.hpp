@@ -17,7 +17,7 @@ ngx_int_t send_event_stream_header(ngx_http_request_t* r);
 bool flush_http2_session(ngx_http_request_t* r);
 
 // The `retry:` of a location, jittered anew each time; nothing when it is off.
-void append_retry_line(std::string& bytes, const RetryConf& retry);
+void append_retry_line(std::string& bytes, const JitteredTime& retry);
 
 // No delay for small writes, and an end for clients that vanish.
 void set_socket_options(ngx_http_request_t* r);
