@@ -10,6 +10,7 @@ namespace sse::ngx {
 namespace {
 
 constexpr ngx_msec_t kDrainMs = 30000;
+constexpr size_t kBufferTotalBytes = 256 * 1024 * 1024;
 
 // What merge_loc_conf does for a location that has channels.
 bool complete(ngx_conf_t* cf, LocConf& conf) {
@@ -38,6 +39,10 @@ bool complete(ngx_conf_t* cf, LocConf& conf) {
                        "is not slow",
                        conf.buffer_bytes, conf.max_message_bytes);
   }
+  if (main->buffer_total_bytes != 0 && conf.buffer_bytes > main->buffer_total_bytes) {
+    ngx_conf_log_error(NGX_LOG_WARN, cf, 0, "\"sse_buffer_total\" %uz is below \"sse_buffer_size\" %uz, which is never reached",
+                       main->buffer_total_bytes, conf.buffer_bytes);
+  }
 
   auto* reading = create_in<ReadOptions>(cf->pool);
   if (reading == nullptr) {
@@ -63,6 +68,7 @@ void* create_main_conf(ngx_conf_t* cf) {
     }
     conf->brokers = create_in<BrokerConfs>(cf->pool);
     conf->drain_ms = NGX_CONF_UNSET_MSEC;
+    conf->buffer_total_bytes = NGX_CONF_UNSET_SIZE;
     return conf->brokers == nullptr ? nullptr : conf;
   });
 }
@@ -70,6 +76,7 @@ void* create_main_conf(ngx_conf_t* cf) {
 char* init_main_conf(ngx_conf_t*, void* conf) {
   auto* main = static_cast<MainConf*>(conf);
   ngx_conf_init_msec_value(main->drain_ms, kDrainMs);
+  ngx_conf_init_size_value(main->buffer_total_bytes, kBufferTotalBytes);
   return NGX_CONF_OK;
 }
 

@@ -14,7 +14,8 @@ namespace sse::ngx {
 
 struct MainConf {
   BrokerConfs* brokers;  // of all locations
-  ngx_msec_t drain_ms;
+  ngx_msec_t drain_ms;   // 0: off, here and below
+  size_t buffer_total_bytes;
 };
 
 // Plain fields first: nginx's directive table sets them by offset.

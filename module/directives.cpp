@@ -168,6 +168,7 @@ ngx_command_t commands[] = {
     {ngx_string("sse_slow_subscriber"), kEverywhere | NGX_CONF_TAKE1, set_slow_subscriber, SSE_LOC(slow)},
     {ngx_string("sse_direct"), kEverywhere | NGX_CONF_TAKE1, set_flag, SSE_LOC(direct)},
 
+    {ngx_string("sse_buffer_total"), NGX_HTTP_MAIN_CONF | NGX_CONF_TAKE1, set_size_or_off, SSE_MAIN(buffer_total_bytes)},
     {ngx_string("sse_drain"), NGX_HTTP_MAIN_CONF | NGX_CONF_TAKE1, set_time_or_off, SSE_MAIN(drain_ms)},
 
     ngx_null_command,

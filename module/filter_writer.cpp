@@ -92,4 +92,15 @@ std::optional<std::uint64_t> FilterWriter::oldest_in_flight_ms() const {
   return busy_ == nullptr ? in_flight_ms_ : reinterpret_cast<const InFlight*>(busy_->buf)->due_ms;
 }
 
+std::size_t FilterWriter::in_flight_bytes() const {
+  std::size_t bytes = 0;
+  const Segment* last = nullptr;
+  for (const ngx_chain_t* link = busy_; link != nullptr; link = link->next) {
+    const Segment* segment = reinterpret_cast<const InFlight*>(link->buf)->segment.get();
+    bytes += segment == last ? 0 : segment->capacity();
+    last = segment;
+  }
+  return bytes;
+}
+
 }  // namespace sse::ngx

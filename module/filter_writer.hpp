@@ -17,6 +17,7 @@ class FilterWriter final : public Writer {
   SendResult send(const Batch& batch) override;
   std::size_t batch_limit() const override { return kBatchBytes; }
   std::optional<std::uint64_t> oldest_in_flight_ms() const override;
+  std::size_t in_flight_bytes() const override;
   SendResult::State flush() override;
 
  private:

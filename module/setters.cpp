@@ -60,7 +60,7 @@ char* set_size_or_off(ngx_conf_t* cf, ngx_command_t* cmd, void* conf) {
     return kDuplicate;
   }
   ngx_str_t text = argument(cf, 1);
-  const ssize_t parsed = is_off(text) ? 0 : ngx_parse_size(&text);
+  const off_t parsed = is_off(text) ? 0 : ngx_parse_offset(&text);  // as ngx_parse_size, and gigabytes
   if (parsed == NGX_ERROR) {
     return invalid(cf, cmd, text, "a size such as \"1m\", or \"off\", is allowed");
   }

@@ -56,6 +56,7 @@ class Stream final : public Sink, public ListNode<AllStreams>, public ListNode<E
   SendResult send(const Batch& batch) override;
   std::size_t batch_limit() const override { return writer_->batch_limit(); }
   std::optional<std::uint64_t> oldest_in_flight_ms() const override { return writer_->oldest_in_flight_ms(); }
+  std::size_t in_flight_bytes() const override { return writer_->in_flight_bytes(); }
   void end(CloseReason reason) override;
   void abort(CloseReason reason) override;
 

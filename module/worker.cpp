@@ -65,6 +65,7 @@ void Worker::exit_process(ngx_cycle_t* cycle) {
 }
 
 Worker::Worker(const ngx_cycle_t* cycle, const MainConf& conf) : drain_ms_(drain_time(cycle, conf)) {
+  hub_.set_memory_limit(conf.buffer_total_bytes);
   for (const auto& broker_conf : *conf.brokers) {
     broker(*broker_conf);
   }

@@ -25,6 +25,7 @@ class Writer {
   virtual SendResult send(const Batch& batch) = 0;
   virtual std::size_t batch_limit() const = 0;
   virtual std::optional<std::uint64_t> oldest_in_flight_ms() const = 0;
+  virtual std::size_t in_flight_bytes() const = 0;
 
   // The transport can take bytes again: moves on what was taken already. `ready` when there is room for more.
   virtual SendResult::State flush() = 0;

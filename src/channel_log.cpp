@@ -30,6 +30,12 @@ std::size_t LogSegment::frame_at(std::uint64_t offset) const {
   return static_cast<std::size_t>(after - frames.begin());
 }
 
+void LogSegment::add(const Frame& frame) {
+  meter.bytes -= frames.capacity() * sizeof(Frame);
+  frames.push_back(frame);
+  meter.bytes += frames.capacity() * sizeof(Frame);
+}
+
 void ChannelLog::raise_limits(std::size_t buffer_bytes, std::size_t max_message_bytes) {
   buffer_bytes_ = larger_limit(buffer_bytes_, buffer_bytes);
   max_message_bytes_ = larger_limit(max_message_bytes_, max_message_bytes);
@@ -45,7 +51,7 @@ LogSegment& ChannelLog::segment_with_room(std::size_t bytes) {
   }
   next_capacity_ = segments_.empty() ? kFirstCapacity : std::min(next_capacity_ * 2, largest);
 
-  auto segment = std::make_unique<LogSegment>();
+  auto segment = std::make_unique<LogSegment>(meter_);
   segment->bytes = Segment::allocate(std::max(next_capacity_, bytes), meter_);
   segment->base = head_;
   segment->first_frame = frame_count_;
@@ -66,7 +72,7 @@ void ChannelLog::append(std::string_view frame, std::string_view id, std::uint64
     last_id_.sequence = sequence;
   }
   entry.end = static_cast<std::uint32_t>(segment.bytes->size() + frame.size());
-  segment.frames.push_back(entry);
+  segment.add(entry);
   segment.bytes->append(frame);
   segment.laggards.splice_back(at_head_);
   head_ += frame.size();
@@ -105,6 +111,17 @@ void ChannelLog::trim() {
   while (!dropping_ && !segments_.empty() && segments_.front()->end() <= passed_ && segments_.front()->laggards.empty()) {
     segments_.erase(segments_.begin());
   }
+}
+
+void ChannelLog::push_out(Subscription& subscription, std::uint64_t now_ms) {
+  observer_.fell_out(subscription, segment_at(subscription.offset), now_ms);
+  trim();
+}
+
+void ChannelLog::drop_oldest(std::uint64_t now_ms) {
+  assert(segments_.size() > 1);
+  drop_front(now_ms);
+  trim();
 }
 
 void ChannelLog::attach(Subscription& subscription) {

@@ -35,6 +35,12 @@ struct IdMark {
 
 // A run of whole frames in one piece of memory. A frame never spans two segments.
 struct LogSegment {
+  explicit LogSegment(MemoryMeter& its_meter) : meter(its_meter) {}
+  ~LogSegment() { meter.bytes -= frames.capacity() * sizeof(Frame); }
+  LogSegment(const LogSegment&) = delete;
+  LogSegment& operator=(const LogSegment&) = delete;
+
+  MemoryMeter& meter;
   SegmentRef bytes;
   std::uint64_t base = 0;         // offset in the log of its first byte
   std::uint64_t first_frame = 0;  // ordinal in the log of its first frame
@@ -42,6 +48,8 @@ struct LogSegment {
   IdMark id_before;             // the last event id in the log before this segment
   List<Subscription> laggards;  // blocked subscriptions whose cursor is in this segment
 
+  // The frame's bytes are in `bytes`, or come next.
+  void add(const Frame& frame);
   std::uint64_t end() const { return base + bytes->size(); }
   // Index of the frame that holds this offset of the log; frames.size() at the segment's end.
   std::size_t frame_at(std::uint64_t offset) const;
@@ -96,6 +104,12 @@ class ChannelLog : public ListNode<DirtyLogs> {
   // The subscription's socket is full: leave it alone until `settle`. Its cursor must not be below the tail.
   void lag(Subscription& subscription);
   void settle(Subscription& subscription);
+  // It lags, and is to leave its place before the bound asks for it: reported to the observer as all who fall out.
+  void push_out(Subscription& subscription, std::uint64_t now_ms);
+  // What stands before the newest segment, and may be dropped.
+  std::size_t older_bytes() const { return segments_.empty() ? 0 : static_cast<std::size_t>(segments_.back()->base - tail()); }
+  // Drops the oldest segment, whoever has not read it; requires older_bytes() != 0.
+  void drop_oldest(std::uint64_t now_ms);
   // Gives up what it has not read and goes on at the head.
   void skip_to_head(Subscription& subscription) const;
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <string>
+#include <utility>
 
 #include "frame.hpp"
 
@@ -85,21 +86,70 @@ bool Delivery::keep_one_alive(std::uint64_t now_ms) {
   return true;
 }
 
+std::uint64_t Delivery::waiting_since_ms(const Subscriber& subscriber, std::uint64_t now_ms) {
+  return std::min(subscriber.oldest_due_ms().value_or(now_ms), subscriber.sink_.oldest_in_flight_ms().value_or(now_ms));
+}
+
 void Delivery::check_timeouts(std::uint64_t now_ms) {
   for (Subscriber* subscriber = blocked_.front(); subscriber != nullptr;) {
     Subscriber& candidate = *subscriber;
     subscriber = blocked_.after(candidate);
     const std::uint64_t timeout_ms = candidate.options().send_timeout_ms;
-    if (timeout_ms == 0) {
-      continue;
-    }
-    std::uint64_t oldest_ms = candidate.oldest_due_ms().value_or(now_ms);
-    oldest_ms = std::min(oldest_ms, candidate.sink_.oldest_in_flight_ms().value_or(now_ms));
-    if (now_ms - oldest_ms >= timeout_ms) {
+    if (timeout_ms != 0 && now_ms - waiting_since_ms(candidate, now_ms) >= timeout_ms) {
       ++counters_.timed_out;
       cut(candidate, CloseReason::slow);
     }
   }
+}
+
+std::vector<Subscriber*> Delivery::slowest_first(std::uint64_t now_ms) {
+  std::vector<std::pair<std::uint64_t, Subscriber*>> by_age;
+  for (Subscriber* subscriber = blocked_.front(); subscriber != nullptr; subscriber = blocked_.after(*subscriber)) {
+    by_age.emplace_back(waiting_since_ms(*subscriber, now_ms), subscriber);
+  }
+  std::stable_sort(by_age.begin(), by_age.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+  std::vector<Subscriber*> subscribers;
+  for (const auto& [since_ms, subscriber] : by_age) {
+    subscribers.push_back(subscriber);
+  }
+  return subscribers;
+}
+
+std::size_t Delivery::relieve_memory(std::uint64_t now_ms) {
+  if (memory_limit_ == 0 || memory_.bytes <= memory_limit_) {
+    return 0;
+  }
+  // Somewhat below the limit, so that not every message begins this search.
+  const std::size_t target = memory_limit_ - memory_limit_ / 8;
+  std::size_t leaving = 0;  // of who was cut, but lets go only when its connection is closed
+  const auto excess = [&] { return memory_.bytes > target + leaving ? memory_.bytes - target - leaving : 0; };
+
+  const std::vector<Subscriber*> slowest = slowest_first(now_ms);
+  for (Subscriber* subscriber : slowest) {
+    if (excess() == 0) {
+      return 0;
+    }
+    if (subscriber->options().slow == SlowPolicy::close) {
+      leaving += subscriber->sink_.in_flight_bytes();
+      cut_slow(*subscriber);
+      continue;
+    }
+    for (Subscription& subscription : *subscriber) {
+      if (subscription.attached && !subscription.skipped && subscription.offset < subscription.log->head()) {
+        subscription.log->push_out(subscription, now_ms);
+      }
+    }
+  }
+  for (Subscriber* subscriber : slowest) {
+    if (excess() == 0) {
+      return 0;
+    }
+    if (subscriber->state_ == Subscriber::State::open) {
+      leaving += subscriber->sink_.in_flight_bytes();
+      cut_slow(*subscriber);
+    }
+  }
+  return excess();
 }
 
 void Delivery::fell_out(Subscription& subscription, const LogSegment& segment, std::uint64_t now_ms) {
@@ -107,8 +157,7 @@ void Delivery::fell_out(Subscription& subscription, const LogSegment& segment, s
   if (subscriber.ending_ && subscriber.mid_frame_ != &subscription) {
     subscriber.skip(subscription, segment);  // it gets nothing more from this log anyway
   } else if (subscriber.options().slow == SlowPolicy::close) {
-    ++counters_.slow_closed;
-    cut(subscriber, CloseReason::slow);
+    cut_slow(subscriber);
   } else {
     subscriber.skip(subscription, segment);
     if (!subscriber.ending_) {
@@ -180,6 +229,11 @@ void Delivery::unblock(Subscriber& subscriber) {
 void Delivery::cut(Subscriber& subscriber, CloseReason reason) {
   forget(subscriber);
   subscriber.sink_.abort(reason);
+}
+
+void Delivery::cut_slow(Subscriber& subscriber) {
+  ++counters_.slow_closed;
+  cut(subscriber, CloseReason::slow);
 }
 
 void Delivery::leave_logs(Subscriber& subscriber) {

@@ -2,8 +2,10 @@
 // those whose socket is full.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
+#include <vector>
 
 #include "channel_log.hpp"
 #include "counters.hpp"
@@ -39,6 +41,13 @@ class Delivery final : public LogObserver {
   // Cuts subscribers whose oldest unsent byte is older than their send timeout.
   void check_timeouts(std::uint64_t now_ms);
 
+  // Most bytes that logs, pinned frames and unsent bytes may hold together; 0: no limit.
+  void set_memory_limit(std::size_t bytes) { memory_limit_ = bytes; }
+
+  // Over the limit, pushes out blocked subscribers, the slowest first, by their policy; then cuts who still pins bytes. Gives how many
+  // bytes too many are left to what is not a slow reader's.
+  std::size_t relieve_memory(std::uint64_t now_ms);
+
   // No list of this object and no log knows the subscriber afterwards.
   void forget(Subscriber& subscriber);
 
@@ -55,9 +64,14 @@ class Delivery final : public LogObserver {
   // It reads no more: none of its places in a log holds bytes, or counts as a reader.
   void leave_logs(Subscriber& subscriber);
   void cut(Subscriber& subscriber, CloseReason reason);
+  void cut_slow(Subscriber& subscriber);
+  // Since when this blocked subscriber has a byte that has not left.
+  static std::uint64_t waiting_since_ms(const Subscriber& subscriber, std::uint64_t now_ms);
+  std::vector<Subscriber*> slowest_first(std::uint64_t now_ms);
 
   Counters counters_;
   MemoryMeter memory_;
+  std::size_t memory_limit_ = 0;
   KeepaliveQueues keepalives_;
   List<Subscriber, ByBlocked> blocked_;  // open, without room in the socket
 };

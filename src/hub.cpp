@@ -71,6 +71,33 @@ void Hub::finish(Subscriber& subscriber, CloseReason reason, std::string_view fa
 }
 
 bool Hub::flush(Deadline& deadline, std::uint64_t now_ms) {
+  const bool more = deliver_until(deadline, now_ms);
+  relieve_memory(now_ms);  // after who can take bytes was offered them
+  return more;
+}
+
+// When slow readers hold nothing any more, this worker does not keep up with its brokers.
+void Hub::relieve_memory(std::uint64_t now_ms) {
+  const std::size_t excess = delivery_.relieve_memory(now_ms);
+  if (excess == 0) {
+    return;
+  }
+  const std::size_t enough = memory().bytes > excess ? memory().bytes - excess : 0;
+  while (memory().bytes > enough) {
+    ChannelLog* largest = nullptr;
+    for (ChannelLog* log = dirty_.front(); log != nullptr; log = dirty_.after(*log)) {
+      if (log->older_bytes() > (largest == nullptr ? 0 : largest->older_bytes())) {
+        largest = log;
+      }
+    }
+    if (largest == nullptr) {
+      break;
+    }
+    largest->drop_oldest(now_ms);
+  }
+}
+
+bool Hub::deliver_until(Deadline& deadline, std::uint64_t now_ms) {
   bool more = true;
   while (more) {
     more = false;

@@ -2,6 +2,7 @@
 // It knows subscribers and bytes; it does no I/O and reads no clock.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 
@@ -41,6 +42,8 @@ class Hub final {
   Counters& counters() { return delivery_.counters(); }
   MemoryMeter& memory() { return delivery_.memory(); }
   MessageEncoder& encoder() { return encoder_; }
+  // Most bytes that all logs, pinned frames and unsent bytes may hold together; 0: no limit. Slow readers make room, the slowest first.
+  void set_memory_limit(std::size_t bytes) { delivery_.set_memory_limit(bytes); }
   LogObserver& log_observer() { return delivery_; }
 
   // A frame for every subscriber of this log.
@@ -74,6 +77,8 @@ class Hub final {
 
  private:
   void mark_dirty(ChannelLog& log);
+  bool deliver_until(Deadline& deadline, std::uint64_t now_ms);
+  void relieve_memory(std::uint64_t now_ms);
   bool has_work(std::uint64_t now_ms) const;
   bool flush_log(ChannelLog& log, Deadline& deadline, std::uint64_t now_ms);
 

@@ -10,7 +10,7 @@ namespace sse {
 
 class SegmentRef;
 
-// Bytes held by all living segments that were allocated with it. Must outlive them.
+// Bytes held by all living segments that were allocated with it, and by what is known of their frames. Must outlive them.
 struct MemoryMeter {
   std::size_t bytes = 0;
 };

@@ -40,6 +40,9 @@ class Sink {
   // Since when the oldest byte that was taken by `send` waits to leave this process; nothing when all have left.
   virtual std::optional<std::uint64_t> oldest_in_flight_ms() const = 0;
 
+  // At most so many bytes of segments are held by what was taken and has not left. After `abort` they are let go of soon, not at once.
+  virtual std::size_t in_flight_bytes() const = 0;
+
   // End the response: all that was offered stands at a frame boundary. Called at most once, and not after `abort`.
   virtual void end(CloseReason reason) = 0;
 

@@ -48,7 +48,11 @@ class World final : private FlushScheduler {
  public:
   explicit World(fuzz::Input& input) : input_(input) {
     constexpr std::array<std::size_t, 4> kBufferBytes = {0, 300, 2000, 12000};
-    buffer_bytes_ = kBufferBytes[input_.below(kBufferBytes.size())];
+    constexpr std::array<std::size_t, 3> kMemoryLimits = {0, 2500, 25000};
+    const std::size_t choice = input_.below(kBufferBytes.size() * kMemoryLimits.size());
+    buffer_bytes_ = kBufferBytes[choice % kBufferBytes.size()];
+    memory_limit_ = kMemoryLimits[choice / kBufferBytes.size()];
+    hub_.set_memory_limit(memory_limit_);
     for (std::size_t i = 0; i < kTopics; ++i) {
       topics_.push_back(std::make_unique<Topic>(hub_, TopicKind::channel, "t" + std::to_string(i)));
     }
@@ -125,7 +129,7 @@ class World final : private FlushScheduler {
     std::vector<reference::Reader::Channel> channels;
     const std::size_t count = 1 + input_.below(kTopics);
     for (std::size_t i = 0; i < count; ++i) {
-      channels.push_back({topics_[i]->name(), buffer_bytes_});
+      channels.push_back({topics_[i]->name(), memory_limit_ == 0 ? buffer_bytes_ : reference::kAnyLossIsJustified});
     }
     const Framing framing = (choice & 8U) != 0 ? Framing::chunked : Framing::plain;
     Stream& stream = *streams_.emplace_back(
@@ -216,6 +220,7 @@ class World final : private FlushScheduler {
     test::FakeDeadline deadline(questions);
     scheduled_ = hub_.flush(deadline, now_ms_);
     in_flush_ = false;
+    fuzz::require(memory_limit_ == 0 || scheduled_ || hub_.memory().bytes <= memory_limit_, "memory is within its limit after a flush");
   }
 
   void flush_all() {
@@ -247,6 +252,7 @@ class World final : private FlushScheduler {
 
   fuzz::Input& input_;
   std::size_t buffer_bytes_ = 0;
+  std::size_t memory_limit_ = 0;
   std::uint64_t now_ms_ = 1000;
   Hub hub_{*this};
   std::vector<std::unique_ptr<Topic>> topics_;

@@ -42,6 +42,7 @@ class RoomSink final : public Sink {
 
   std::size_t batch_limit() const override { return limit_bytes_; }
   std::optional<std::uint64_t> oldest_in_flight_ms() const override { return std::nullopt; }
+  std::size_t in_flight_bytes() const override { return 0; }
 
   void end(CloseReason reason) override {
     require(!ended && !aborted && reference_.is_at_boundary(), "a stream ends once, between frames");

@@ -180,12 +180,21 @@ def test_a_subscription_belongs_into_a_location(make_nginx, level):
     assert '"sse_subscribe" directive is not allowed here' in output
 
 
-def test_sse_drain_belongs_into_http(make_nginx):
-    assert check(make_nginx, http="sse_drain 10s;")[0]
-    passed, output = check(make_nginx, server="sse_drain 10s;")
-    assert not passed and '"sse_drain" directive is not allowed here' in output
-    passed, output = check(make_nginx, http="sse_drain x;")
-    assert not passed and "sse_drain" in output
+@pytest.mark.parametrize(
+    "name, right, wrong",
+    [
+        ("sse_drain", "10s", "x"),
+        ("sse_drain", "off", "-1"),
+        ("sse_buffer_total", "1g", "much"),
+        ("sse_buffer_total", "off", "-1"),
+    ],
+)
+def test_what_is_of_a_worker_belongs_into_http(make_nginx, name, right, wrong):
+    assert check(make_nginx, http=f"{name} {right};")[0]
+    passed, output = check(make_nginx, server=f"{name} {right};")
+    assert not passed and f'"{name}" directive is not allowed here' in output
+    passed, output = check(make_nginx, http=f"{name} {wrong};")
+    assert not passed and name in output and wrong in output
 
 
 @pytest.mark.parametrize(
@@ -207,6 +216,16 @@ def test_a_buffer_below_two_messages_is_warned_about(make_nginx):
     passed, output = check(
         make_nginx, http=BROKER, location=SUBSCRIBE + "sse_buffer_size 2m; sse_max_message 1m;"
     )
+    assert passed and "[warn]" not in output
+
+
+def test_a_total_below_one_buffer_is_warned_about(make_nginx):
+    http = BROKER + "sse_buffer_total 1m;"
+    passed, output = check(make_nginx, http=http, location=SUBSCRIBE)
+    assert passed
+    assert "[warn]" in output and "sse_buffer_total" in output and "sse_buffer_size" in output
+    location = SUBSCRIBE + "sse_buffer_size 1m; sse_max_message 1k;"
+    passed, output = check(make_nginx, http=http, location=location)
     assert passed and "[warn]" not in output
 
 

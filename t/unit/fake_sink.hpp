@@ -23,6 +23,7 @@ class FakeSink final : public Sink {
   bool broken = false;
   std::size_t limit_bytes = std::size_t{64} * 1024;
   std::optional<std::uint64_t> in_flight_ms;
+  std::size_t held_in_flight = 0;
   std::function<void()> when_confirmed;
 
   std::string bytes;               // taken
@@ -63,6 +64,7 @@ class FakeSink final : public Sink {
 
   std::size_t batch_limit() const override { return limit_bytes; }
   std::optional<std::uint64_t> oldest_in_flight_ms() const override { return in_flight_ms; }
+  std::size_t in_flight_bytes() const override { return held_in_flight; }
 
   void end(CloseReason reason) override {
     EXPECT_FALSE(ended || aborted);

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <numeric>
 #include <optional>
 #include <random>
 #include <set>
@@ -21,9 +22,11 @@
 namespace sse {
 namespace {
 
+using reference::kAnyLossIsJustified;
 using test::FakeDeadline;
 
 constexpr std::array<std::size_t, 5> kBufferBytes = {300, 2000, 12000, 100000, 0};
+constexpr std::array<std::size_t, 6> kMemoryLimits = {0, 0, 0, 3000, 30000, 300000};
 constexpr std::array<std::size_t, 4> kBatchLimits = {7, 100, 65536, 1 << 20};
 constexpr std::size_t kMaxBurst = 1024 * 1024;
 constexpr std::uint64_t kSendTimeoutMs = 2000;
@@ -105,6 +108,10 @@ class ModelSink final : public Sink {
 
   std::size_t batch_limit() const override { return limit; }
   std::optional<std::uint64_t> oldest_in_flight_ms() const override { return std::nullopt; }
+  std::size_t in_flight_bytes() const override {
+    return std::accumulate(held_.begin(), held_.end(), std::size_t{0},
+                           [](std::size_t sum, const Held& held) { return sum + held.segment->capacity(); });
+  }
 
   void end(CloseReason reason) override {
     EXPECT_FALSE(is_over());
@@ -157,7 +164,11 @@ struct ModelReader {
 class World final : private FlushScheduler {
  public:
   explicit World(std::uint64_t seed)
-      : dice_(seed), may_skip_(dice_.once_in(2)), buffer_bytes_(kBufferBytes[dice_.below(kBufferBytes.size())]) {
+      : dice_(seed),
+        may_skip_(dice_.once_in(2)),
+        buffer_bytes_(kBufferBytes[dice_.below(kBufferBytes.size())]),
+        memory_limit_(kMemoryLimits[dice_.below(kMemoryLimits.size())]) {
+    hub_.set_memory_limit(memory_limit_);
     for (std::size_t topics = 1 + dice_.below(5); topics > 0; --topics) {
       topics_.push_back(std::make_unique<Topic>(hub_, TopicKind::channel, "t" + std::to_string(topics)));
     }
@@ -250,7 +261,7 @@ class World final : private FlushScheduler {
     }
     std::vector<reference::Reader::Channel> channels;
     for (const std::size_t i : picked) {
-      channels.push_back({topics_[i]->name(), buffer_bytes_});
+      channels.push_back({topics_[i]->name(), memory_limit_ == 0 ? buffer_bytes_ : kAnyLossIsJustified});
     }
     readers_.push_back(
         std::make_unique<ModelReader>(dice_, now_ms_, options, reading, dice_.once_in(2) ? Framing::chunked : Framing::plain, channels));
@@ -402,6 +413,13 @@ class World final : private FlushScheduler {
     FakeDeadline deadline(questions);
     scheduled_ = hub_.flush(deadline, now_ms_);
     in_flush_ = false;
+    if (memory_limit_ != 0 && !scheduled_) {
+      std::size_t leaving = 0;
+      for (const auto& reader : readers_) {
+        leaving += reader->sink.is_over() ? reader->sink.in_flight_bytes() : 0;
+      }
+      EXPECT_LE(hub_.memory().bytes, memory_limit_ + leaving);
+    }
     return scheduled_;
   }
 
@@ -491,6 +509,7 @@ class World final : private FlushScheduler {
   Dice dice_;
   const bool may_skip_;
   const std::size_t buffer_bytes_;
+  const std::size_t memory_limit_;
   std::uint64_t now_ms_ = 1000;
   Hub hub_{*this};
   std::vector<std::unique_ptr<Topic>> topics_;
@@ -516,7 +535,7 @@ TEST_P(HubModel, EveryReaderGetsWhatTheReferenceSays) {
   world.leave();
 }
 
-INSTANTIATE_TEST_SUITE_P(Seed, HubModel, ::testing::Range<std::uint64_t>(0, 32));
+INSTANTIATE_TEST_SUITE_P(Seed, HubModel, ::testing::Range<std::uint64_t>(0, 64));
 
 }  // namespace
 }  // namespace sse

@@ -21,6 +21,9 @@
 
 namespace sse::reference {
 
+// As a channel's buffer_bytes: the memory of all channels together is bounded, which this reference does not know.
+inline constexpr std::size_t kAnyLossIsJustified = 1;
+
 class Reader {
  public:
   static constexpr std::size_t kHeader = 9;

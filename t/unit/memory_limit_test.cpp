@@ -1,0 +1,159 @@
+// What all logs of a worker may hold together: Hub::set_memory_limit.
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "delivery_fixture.hpp"
+
+namespace sse {
+namespace {
+
+using test::FakeDeadline;
+using test::Reader;
+using test::ReaderOptions;
+using test::slow_reset;
+using test::text_event;
+
+class MemoryLimitTest : public test::DeliveryTest {
+ protected:
+  static constexpr std::size_t kLimit = 40'000;
+
+  MemoryLimitTest() { hub_.set_memory_limit(kLimit); }
+
+  static ReaderOptions with(SlowPolicy slow) {
+    ReaderOptions options;
+    options.subscriber.slow = slow;
+    return options;
+  }
+
+  // Its socket takes ten bytes more.
+  std::unique_ptr<Reader> stuck_reader(Topic& topic, SlowPolicy slow = SlowPolicy::close) {
+    auto reader = open_reader({&topic}, with(slow));
+    reader->sink.room = 10;
+    return reader;
+  }
+
+  void publish_and_flush(Topic& topic, std::size_t bytes, char fill = 'x') {
+    ++now_ms_;
+    publish(topic, std::string(bytes, fill));
+    flush();
+  }
+};
+
+TEST_F(MemoryLimitTest, BelowItNobodyIsTouched) {
+  const auto one = stuck_reader(topic("a"));
+  const auto two = stuck_reader(topic("b"));
+  publish_and_flush(topic("a"), 19'000);
+  publish_and_flush(topic("b"), 19'000);
+  EXPECT_LE(hub_.memory().bytes, kLimit);
+  EXPECT_FALSE(one->sink.aborted || two->sink.aborted);
+}
+
+TEST_F(MemoryLimitTest, WhoseOldestByteIsOldestMakesRoomFirst) {
+  const auto third = stuck_reader(topic("c"));
+  const auto first = stuck_reader(topic("a"));
+  const auto second = stuck_reader(topic("b"));
+  publish_and_flush(topic("a"), 12'000);
+  publish_and_flush(topic("b"), 12'000);
+  publish_and_flush(topic("c"), 12'000);
+  EXPECT_FALSE(first->sink.aborted);
+  publish_and_flush(topic("c"), 12'000);  // 48,000: one has to go, down to seven eighths
+  EXPECT_EQ(first->sink.aborted, CloseReason::slow);
+  publish_and_flush(topic("c"), 12'000);
+  EXPECT_EQ(second->sink.aborted, CloseReason::slow);
+  EXPECT_FALSE(third->sink.aborted);
+  EXPECT_EQ(hub_.counters().slow_closed, 2u);
+  EXPECT_LE(hub_.memory().bytes, kLimit);
+}
+
+TEST_F(MemoryLimitTest, WhoKeepsUpLosesNothing) {
+  std::vector<std::unique_ptr<Reader>> stuck;
+  const auto quick = open_reader({&topic("a"), &topic("b")}, with(SlowPolicy::close));
+  std::string expected;
+  for (int i = 0; i < 100; ++i) {
+    Topic& one = topic(i % 2 == 0 ? "a" : "b");
+    stuck.push_back(stuck_reader(one, i % 3 == 0 ? SlowPolicy::skip : SlowPolicy::close));
+    publish_and_flush(one, 5'000);
+    expected += text_event(std::string(5'000, 'x'));
+    EXPECT_LE(hub_.memory().bytes, kLimit);
+  }
+  EXPECT_EQ(quick->sink.bytes, expected);
+  EXPECT_FALSE(quick->sink.aborted || quick->sink.ended);
+}
+
+TEST_F(MemoryLimitTest, WhoSkipsKeepsItsFrameAndIsTold) {
+  const auto skips = stuck_reader(topic("a"), SlowPolicy::skip);
+  publish_and_flush(topic("a"), 1'000, 'f');
+  for (int i = 0; i < 10; ++i) {
+    publish_and_flush(topic("a"), 10'000);
+  }
+  EXPECT_FALSE(skips->sink.aborted);
+  EXPECT_LE(hub_.memory().bytes, kLimit);
+  make_writable(*skips);
+  publish_and_flush(topic("a"), 1, 'l');
+  EXPECT_EQ(skips->sink.bytes, text_event(std::string(1'000, 'f')) + slow_reset("a") + text_event("l"));
+  EXPECT_EQ(hub_.memory().bytes, 0u);
+}
+
+TEST_F(MemoryLimitTest, PinnedFramesCountAndWhoPinsTooMuchIsCut) {
+  std::vector<std::unique_ptr<Reader>> pinning;
+  for (int i = 0; i < 10; ++i) {
+    Topic& one = topic("t" + std::to_string(i));
+    pinning.push_back(stuck_reader(one, SlowPolicy::skip));
+    publish_and_flush(one, 9'000);
+    EXPECT_LE(hub_.memory().bytes, kLimit);
+  }
+  EXPECT_TRUE(pinning.front()->sink.aborted);
+  EXPECT_FALSE(pinning.back()->sink.aborted);
+}
+
+TEST_F(MemoryLimitTest, WhatACutReaderWillLetGoOfCountsAsFree) {
+  const auto first = stuck_reader(topic("a"));
+  const auto second = stuck_reader(topic("a"));
+  const SegmentRef in_flight = Segment::allocate(20'000, hub_.memory());  // in a filter, until the connection is closed
+  first->sink.held_in_flight = 20'000;
+  publish_and_flush(topic("a"), 22'000);
+  EXPECT_TRUE(first->sink.aborted);
+  EXPECT_FALSE(second->sink.aborted);
+}
+
+TEST_F(MemoryLimitTest, WhatIsKnownOfFramesCounts) {
+  const auto stuck = stuck_reader(topic("a"));
+  for (int i = 0; i < 1'000; ++i) {
+    publish_and_flush(topic("a"), 1);
+  }
+  EXPECT_TRUE(stuck->sink.aborted) << "9 KB of frames, but more of what is known of them";
+  EXPECT_EQ(hub_.memory().bytes, 0u);
+}
+
+TEST_F(MemoryLimitTest, AWorkerBehindItsBrokersIsBoundedToo) {
+  constexpr std::size_t kLargerThanTwoSegments = 200'000;
+  hub_.set_memory_limit(kLargerThanTwoSegments);
+  const auto closes = open_reader({&topic("a")}, with(SlowPolicy::close));
+  const auto skips = open_reader({&topic("b")}, with(SlowPolicy::skip));
+  for (int i = 0; i < 40; ++i) {
+    publish(topic("a"), std::string(10'000, 'x'));
+    publish(topic("b"), std::string(10'000, 'x'));
+  }
+  FakeDeadline at_once(0);
+  closes->sink.limit_bytes = skips->sink.limit_bytes = 10;
+  closes->sink.room = skips->sink.room = 0;
+  hub_.flush(at_once, now_ms_);
+  EXPECT_LE(hub_.memory().bytes, kLargerThanTwoSegments);
+  closes->sink.room = skips->sink.room = SIZE_MAX;
+  flush();
+  EXPECT_TRUE(closes->sink.ended || closes->sink.aborted);
+  EXPECT_NE(skips->sink.bytes.find(slow_reset("b")), std::string::npos);
+}
+
+TEST_F(MemoryLimitTest, WithoutALimitNobodyMakesRoom) {
+  hub_.set_memory_limit(0);
+  const auto stuck = stuck_reader(topic("a"));
+  publish_and_flush(topic("a"), 10 * kLimit);
+  EXPECT_FALSE(stuck->sink.aborted);
+}
+
+}  // namespace
+}  // namespace sse
