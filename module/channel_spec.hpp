@@ -9,13 +9,6 @@
 
 namespace sse::ngx {
 
-struct ChannelName {
-  TopicKind kind;
-  std::string name;
-
-  bool operator==(const ChannelName& other) const { return kind == other.kind && name == other.name; }
-};
-
 // One argument of sse_subscribe or sse_subscribe_list. What a variable yields is data: it cannot make a pattern or, but for
 // sse_subscribe_list, a list.
 class ChannelSpec {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "fence.hpp"
+#include "retry_later.hpp"
 #include "subscribe_handler.hpp"
 
 namespace sse::ngx {
@@ -10,6 +11,7 @@ namespace sse::ngx {
 namespace {
 
 constexpr ngx_msec_t kDrainMs = 30000;
+constexpr ngx_uint_t kMaxWorkerChannels = 100'000;
 constexpr size_t kBufferTotalBytes = 256 * 1024 * 1024;
 
 // What merge_loc_conf does for a location that has channels.
@@ -58,6 +60,12 @@ bool complete(ngx_conf_t* cf, LocConf& conf) {
   return true;
 }
 
+void merge(JitteredTime& time, const JitteredTime& above, const JitteredTime& otherwise) {
+  if (time.state == NGX_CONF_UNSET_UINT) {
+    time = above.state == NGX_CONF_UNSET_UINT ? otherwise : above;
+  }
+}
+
 }  // namespace
 
 void* create_main_conf(ngx_conf_t* cf) {
@@ -69,6 +77,8 @@ void* create_main_conf(ngx_conf_t* cf) {
     conf->brokers = create_in<BrokerConfs>(cf->pool);
     conf->drain_ms = NGX_CONF_UNSET_MSEC;
     conf->buffer_total_bytes = NGX_CONF_UNSET_SIZE;
+    conf->max_worker_channels = NGX_CONF_UNSET_UINT;
+    conf->max_connections = NGX_CONF_UNSET_UINT;
     return conf->brokers == nullptr ? nullptr : conf;
   });
 }
@@ -77,6 +87,7 @@ char* init_main_conf(ngx_conf_t*, void* conf) {
   auto* main = static_cast<MainConf*>(conf);
   ngx_conf_init_msec_value(main->drain_ms, kDrainMs);
   ngx_conf_init_size_value(main->buffer_total_bytes, kBufferTotalBytes);
+  ngx_conf_init_uint_value(main->max_worker_channels, kMaxWorkerChannels);
   return NGX_CONF_OK;
 }
 
@@ -91,12 +102,15 @@ void* create_loc_conf(ngx_conf_t* cf) {
   conf->default_event_kind = NGX_CONF_UNSET_UINT;
   conf->greeting = static_cast<ngx_http_complex_value_t*>(NGX_CONF_UNSET_PTR);
   conf->retry.state = NGX_CONF_UNSET_UINT;
+  conf->retry_later.state = NGX_CONF_UNSET_UINT;
+  conf->max_lifetime.state = NGX_CONF_UNSET_UINT;
   conf->open_timeout_ms = NGX_CONF_UNSET_MSEC;
   conf->keepalive_ms = NGX_CONF_UNSET_MSEC;
   conf->send_timeout_ms = NGX_CONF_UNSET_MSEC;
   conf->max_message_bytes = NGX_CONF_UNSET_SIZE;
   conf->buffer_bytes = NGX_CONF_UNSET_SIZE;
   conf->max_channels = NGX_CONF_UNSET_UINT;
+  conf->max_subscribers = NGX_CONF_UNSET_UINT;
   conf->slow = NGX_CONF_UNSET_UINT;
   conf->direct = NGX_CONF_UNSET;
   return conf;
@@ -120,9 +134,8 @@ char* merge_loc_conf(ngx_conf_t* cf, void* parent, void* child) {
   ngx_conf_merge_uint_value(conf->default_event_kind, prev->default_event_kind, static_cast<ngx_uint_t>(DefaultEvent::Kind::none));
   ngx_conf_merge_str_value(conf->reset_event, prev->reset_event, "reset");
   ngx_conf_merge_ptr_value(conf->greeting, prev->greeting, nullptr);
-  if (conf->retry.state == NGX_CONF_UNSET_UINT) {
-    conf->retry = prev->retry.state == NGX_CONF_UNSET_UINT ? JitteredTime{1, 2000, 2000} : prev->retry;
-  }
+  merge(conf->retry, prev->retry, {1, 2000, 2000});
+  merge(conf->max_lifetime, prev->max_lifetime, {0, 0, 0});
 
   ngx_conf_merge_msec_value(conf->open_timeout_ms, prev->open_timeout_ms, 5000);
   ngx_conf_merge_msec_value(conf->keepalive_ms, prev->keepalive_ms, 15000);
@@ -130,6 +143,7 @@ char* merge_loc_conf(ngx_conf_t* cf, void* parent, void* child) {
   ngx_conf_merge_size_value(conf->max_message_bytes, prev->max_message_bytes, 1024 * 1024);
   ngx_conf_merge_size_value(conf->buffer_bytes, prev->buffer_bytes, 4 * 1024 * 1024);
   ngx_conf_merge_uint_value(conf->max_channels, prev->max_channels, 32);
+  ngx_conf_merge_uint_value(conf->max_subscribers, prev->max_subscribers, 0);
   ngx_conf_merge_uint_value(conf->slow, prev->slow, static_cast<ngx_uint_t>(SlowPolicy::close));
   ngx_conf_merge_value(conf->direct, prev->direct, 1);
 
@@ -138,6 +152,12 @@ char* merge_loc_conf(ngx_conf_t* cf, void* parent, void* child) {
   if (core->noname && core->handler == nullptr && prev->channels != nullptr) {
     conf->channels = prev->channels;
     core->handler = subscribe_handler;
+  } else if (core->noname && core->handler == nullptr && prev->retry_later.state != NGX_CONF_UNSET_UINT) {
+    conf->retry_later = prev->retry_later;
+    core->handler = retry_later_handler;
+  }
+  if (conf->retry_later.state == 0) {
+    conf->retry_later = conf->retry;
   }
   if (conf->channels == nullptr) {
     return NGX_CONF_OK;

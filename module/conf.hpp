@@ -12,10 +12,14 @@
 
 namespace sse::ngx {
 
+constexpr ngx_uint_t kByLowWater = NGX_CONF_UNSET_UINT;
+
 struct MainConf {
   BrokerConfs* brokers;  // of all locations
   ngx_msec_t drain_ms;   // 0: off, here and below
   size_t buffer_total_bytes;
+  ngx_uint_t max_worker_channels;
+  ngx_uint_t max_connections;  // kByLowWater: as many as nginx can have with some to spare
 };
 
 // Plain fields first: nginx's directive table sets them by offset.
@@ -33,6 +37,8 @@ struct LocConf {
   ngx_str_t reset_event;
   ngx_http_complex_value_t* greeting;
   JitteredTime retry;
+  JitteredTime retry_later;  // unset: no sse_retry_later here
+  JitteredTime max_lifetime;
 
   ngx_msec_t open_timeout_ms;
   ngx_msec_t keepalive_ms;  // 0: off, here and below
@@ -40,6 +46,7 @@ struct LocConf {
   size_t max_message_bytes;
   size_t buffer_bytes;
   ngx_uint_t max_channels;
+  ngx_uint_t max_subscribers;
   ngx_uint_t slow;  // a SlowPolicy
   ngx_flag_t direct;
 

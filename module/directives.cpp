@@ -4,6 +4,7 @@
 #include "conf.hpp"
 #include "event.hpp"
 #include "fence.hpp"
+#include "retry_later.hpp"
 #include "setters.hpp"
 #include "subscribe_handler.hpp"
 #include "subscriber.hpp"
@@ -11,6 +12,8 @@
 namespace sse::ngx {
 
 namespace {
+
+char kTwoHandlers[] = "cannot share a location: \"sse_subscribe\", \"sse_subscribe_list\" and \"sse_retry_later\" answer requests";
 
 char* set_payload(ngx_conf_t* cf, ngx_command_t* cmd, void* data) {
   auto* conf = static_cast<LocConf*>(data);
@@ -105,6 +108,9 @@ char* set_broker(ngx_conf_t* cf, ngx_command_t* cmd, void* data) {
 
 char* add_channels(ngx_conf_t* cf, const ngx_command_t* cmd, void* data, ChannelSpec::Form form) {
   auto* conf = static_cast<LocConf*>(data);
+  if (conf->retry_later.state != NGX_CONF_UNSET_UINT) {
+    return kTwoHandlers;
+  }
   if (conf->channels == nullptr) {
     conf->channels = create_in<std::vector<ChannelSpec>>(cf->pool);
     if (conf->channels == nullptr) {
@@ -129,6 +135,27 @@ char* add_channels(ngx_conf_t* cf, const ngx_command_t* cmd, void* data, Channel
   return NGX_CONF_OK;
 }
 
+// Without arguments it says what sse_retry says.
+char* set_retry_later(ngx_conf_t* cf, ngx_command_t* cmd, void* data) {
+  auto* conf = static_cast<LocConf*>(data);
+  if (conf->channels != nullptr) {
+    return kTwoHandlers;
+  }
+  if (cf->args->nelts > 1) {
+    char* const result = set_jittered_time(cf, cmd, data);
+    if (result != NGX_CONF_OK) {
+      return result;
+    }
+  } else if (conf->retry_later.state != NGX_CONF_UNSET_UINT) {
+    return kDuplicate;
+  } else {
+    conf->retry_later = {0, 0, 0};
+  }
+  auto* core = static_cast<ngx_http_core_loc_conf_t*>(ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module));
+  core->handler = retry_later_handler;
+  return NGX_CONF_OK;
+}
+
 // Wraps a setter that may throw.
 template <char* (*Setter)(ngx_conf_t*, ngx_command_t*, void*)>
 char* fenced(ngx_conf_t* cf, ngx_command_t* cmd, void* conf) {
@@ -148,6 +175,7 @@ constexpr ngx_uint_t kEverywhere = NGX_HTTP_MAIN_CONF | NGX_HTTP_SRV_CONF | NGX_
 ngx_command_t commands[] = {
     {ngx_string("sse_subscribe"), NGX_HTTP_LOC_CONF | NGX_CONF_1MORE, fenced<set_subscribe>, SSE_LOC(channels)},
     {ngx_string("sse_subscribe_list"), NGX_HTTP_LOC_CONF | NGX_CONF_TAKE1, fenced<set_subscribe_list>, SSE_LOC(channels)},
+    {ngx_string("sse_retry_later"), NGX_HTTP_LOC_CONF | NGX_CONF_NOARGS | NGX_CONF_TAKE12, set_retry_later, SSE_LOC(retry_later)},
 
     {ngx_string("sse_broker"), kEverywhere | NGX_CONF_TAKE12, fenced<set_broker>, SSE_LOC(broker_url)},
     {ngx_string("sse_broker_connect_timeout"), kEverywhere | NGX_CONF_TAKE1, set_time, SSE_LOC(broker_connect_timeout_ms)},
@@ -165,10 +193,14 @@ ngx_command_t commands[] = {
     {ngx_string("sse_max_message"), kEverywhere | NGX_CONF_TAKE1, set_size_or_off, SSE_LOC(max_message_bytes)},
     {ngx_string("sse_buffer_size"), kEverywhere | NGX_CONF_TAKE1, set_size_or_off, SSE_LOC(buffer_bytes)},
     {ngx_string("sse_max_channels"), kEverywhere | NGX_CONF_TAKE1, set_number_or_off, SSE_LOC(max_channels)},
+    {ngx_string("sse_max_subscribers"), kEverywhere | NGX_CONF_TAKE1, set_number_or_off, SSE_LOC(max_subscribers)},
+    {ngx_string("sse_max_lifetime"), kEverywhere | NGX_CONF_TAKE12, set_jittered_time_or_off, SSE_LOC(max_lifetime)},
     {ngx_string("sse_slow_subscriber"), kEverywhere | NGX_CONF_TAKE1, set_slow_subscriber, SSE_LOC(slow)},
     {ngx_string("sse_direct"), kEverywhere | NGX_CONF_TAKE1, set_flag, SSE_LOC(direct)},
 
     {ngx_string("sse_buffer_total"), NGX_HTTP_MAIN_CONF | NGX_CONF_TAKE1, set_size_or_off, SSE_MAIN(buffer_total_bytes)},
+    {ngx_string("sse_max_worker_channels"), NGX_HTTP_MAIN_CONF | NGX_CONF_TAKE1, set_number_or_off, SSE_MAIN(max_worker_channels)},
+    {ngx_string("sse_max_connections"), NGX_HTTP_MAIN_CONF | NGX_CONF_TAKE1, set_number_or_off, SSE_MAIN(max_connections)},
     {ngx_string("sse_drain"), NGX_HTTP_MAIN_CONF | NGX_CONF_TAKE1, set_time_or_off, SSE_MAIN(drain_ms)},
 
     ngx_null_command,

@@ -95,17 +95,15 @@ char* set_flag(ngx_conf_t* cf, ngx_command_t* cmd, void* conf) {
   return NGX_CONF_OK;
 }
 
-char* set_jittered_time_or_off(ngx_conf_t* cf, ngx_command_t* cmd, void* conf) {
+char* set_jittered_time(ngx_conf_t* cf, ngx_command_t* cmd, void* conf) {
   auto& value = field<JitteredTime>(cmd, conf);
-  constexpr const char* kAllowed = "\"off\", or a time such as \"2s\" with an optional \"jitter=2s\", is allowed";
+  constexpr const char* kAllowed = "a time such as \"2s\" with an optional \"jitter=2s\" is allowed";
   constexpr std::string_view kJitter = "jitter=";
   if (value.state != NGX_CONF_UNSET_UINT) {
     return kDuplicate;
   }
   JitteredTime time{1, 0, 0};
-  if (is_off(argument(cf, 1)) && cf->args->nelts == 2) {
-    time.state = 0;
-  } else if (!parse_time(argument(cf, 1), time.time_ms)) {
+  if (!parse_time(argument(cf, 1), time.time_ms)) {
     return invalid(cf, cmd, argument(cf, 1), kAllowed);
   }
   if (cf->args->nelts == 3) {
@@ -120,6 +118,15 @@ char* set_jittered_time_or_off(ngx_conf_t* cf, ngx_command_t* cmd, void* conf) {
   }
   value = time;
   return NGX_CONF_OK;
+}
+
+char* set_jittered_time_or_off(ngx_conf_t* cf, ngx_command_t* cmd, void* conf) {
+  auto& value = field<JitteredTime>(cmd, conf);
+  if (value.state == NGX_CONF_UNSET_UINT && is_off(argument(cf, 1)) && cf->args->nelts == 2) {
+    value = {0, 0, 0};
+    return NGX_CONF_OK;
+  }
+  return set_jittered_time(cf, cmd, conf);
 }
 
 }  // namespace sse::ngx

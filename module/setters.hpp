@@ -29,7 +29,8 @@ char* set_size_or_off(ngx_conf_t* cf, ngx_command_t* cmd, void* conf);    // siz
 char* set_number_or_off(ngx_conf_t* cf, ngx_command_t* cmd, void* conf);  // ngx_uint_t
 char* set_flag(ngx_conf_t* cf, ngx_command_t* cmd, void* conf);           // ngx_flag_t
 
-// JitteredTime: "off", or a time with an optional "jitter=time".
+// JitteredTime: a time with an optional "jitter=time".
+char* set_jittered_time(ngx_conf_t* cf, ngx_command_t* cmd, void* conf);
 char* set_jittered_time_or_off(ngx_conf_t* cf, ngx_command_t* cmd, void* conf);
 
 }  // namespace sse::ngx

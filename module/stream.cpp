@@ -32,7 +32,7 @@ Stream* Stream::create(ngx_http_request_t* r, Worker& worker, PubsubSource& sour
   leaving->handler = [](void* data) { fence(ngx_cycle->log, [data] { static_cast<Stream*>(data)->leave(); }); };
   destruction->data = stream;
   destruction->handler = [](void* data) { static_cast<Stream*>(data)->~Stream(); };
-  ngx_http_set_ctx(r, stream, ngx_http_sse_module);
+  ngx_http_set_ctx(r, &stream->record_, ngx_http_sse_module);
   return stream;
 }
 
@@ -45,6 +45,7 @@ Stream::Stream(ngx_http_request_t* r, Worker& worker, PubsubSource& source, std:
       filter_writer_(r),
       direct_writer_(r->connection) {
   worker_.streams().push_back(*this);
+  worker_.admission().stream_begins();
   for (std::size_t i = 0; i < channels.size(); ++i) {
     channel_names_ += i == 0 ? "" : ",";
     channel_names_ += channels[i].kind == TopicKind::pattern ? "pattern:" + channels[i].name : channels[i].name;
@@ -58,7 +59,7 @@ void Stream::start() {
   notice_early_leave();
   source_.subscribe(subscriber_);
   if (subscriber_.state() == Subscriber::State::waiting) {
-    open_timer_.set_timer(conf_.open_timeout_ms);
+    timer_.set_timer(conf_.open_timeout_ms);
   }
 }
 
@@ -70,14 +71,17 @@ void Stream::notice_early_leave() {
   }
 }
 
-void Stream::open_timed_out() {
+void Stream::time_is_over() {
   if (subscriber_.state() == Subscriber::State::waiting) {
     worker_.hub().admit(subscriber_);
+  } else if (subscriber_.state() == Subscriber::State::open) {
+    ++worker_.hub().counters().lifetimes_ended;
+    finish(CloseReason::lifetime);
   }
 }
 
 void Stream::confirmed() {
-  open_timer_.cancel();
+  timer_.cancel();
   ngx_http_set_log_request(r_->connection->log, r_);
   DirectCheck check(r_);
   const bool sent = send_header();
@@ -91,6 +95,9 @@ void Stream::confirmed() {
   r_->write_event_handler = handle_write;
   if (direct) {
     writer_ = &direct_writer_;
+  }
+  if (conf_.max_lifetime.state != 0 && conf_.max_lifetime.time_ms != 0) {
+    timer_.set_timer(conf_.max_lifetime.pick_ms());
   }
   worker_.hub().open(subscriber_, direct && r_->chunked ? Framing::chunked : Framing::plain, now_ms());
 }
@@ -183,13 +190,13 @@ void Stream::cut(CloseReason reason) {
 }
 
 void Stream::end(CloseReason reason) {
-  close_reason_ = reason;
+  record_.close_reason = reason;
   ending_ = Ending::clean;
   worker_.add_ended(*this);
 }
 
 void Stream::abort(CloseReason reason) {
-  close_reason_ = reason;
+  record_.close_reason = reason;
   ending_ = Ending::cut;
   worker_.add_ended(*this);
 }
@@ -198,7 +205,7 @@ void Stream::finalize() {
   ngx_http_request_t* r = r_;
   ngx_connection_t* c = r->connection;
   ngx_http_set_log_request(c->log, r);
-  if (close_reason_ == CloseReason::slow) {
+  if (record_.close_reason == CloseReason::slow) {
     const ngx_str_t names = borrow(channel_names_);
     ngx_log_error(NGX_LOG_INFO, c->log, 0, "sse broker \"%s\": slow subscriber closed, channels \"%V\"", conf_.broker->name.c_str(),
                   &names);
@@ -221,10 +228,13 @@ void Stream::finalize() {
 }
 
 void Stream::leave() {
-  open_timer_.cancel();
+  timer_.cancel();
   worker_.hub().forget(subscriber_);
   source_.leave(subscriber_, now_ms());
-  static_cast<ListNode<AllStreams>&>(*this).unlink();
+  if (static_cast<ListNode<AllStreams>&>(*this).is_linked()) {
+    static_cast<ListNode<AllStreams>&>(*this).unlink();
+    worker_.admission().stream_ends();
+  }
   static_cast<ListNode<EndedStreams>&>(*this).unlink();
   static_cast<ListNode<PostingStreams>&>(*this).unlink();
 }

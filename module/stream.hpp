@@ -7,6 +7,7 @@
 #include "list.hpp"
 #include "loop_event.hpp"
 #include "pubsub_source.hpp"
+#include "request_record.hpp"
 #include "sink.hpp"
 #include "subscriber.hpp"
 
@@ -26,7 +27,10 @@ class Stream final : public Sink, public ListNode<AllStreams>, public ListNode<E
   static Stream* create(ngx_http_request_t* r, Worker& worker, PubsubSource& source, std::vector<ChannelName> channels);
 
   // The stream of this request; null when there is none.
-  static Stream* of(ngx_http_request_t* r) { return static_cast<Stream*>(ngx_http_get_module_ctx(r, ngx_http_sse_module)); }
+  static Stream* of(ngx_http_request_t* r) {
+    const RequestRecord* record = RequestRecord::of(r);
+    return record == nullptr ? nullptr : record->stream;
+  }
 
   // Subscribes; the response opens when the broker has confirmed, or after sse_open_timeout.
   void start();
@@ -44,13 +48,11 @@ class Stream final : public Sink, public ListNode<AllStreams>, public ListNode<E
   void run_posted_requests();
 
   // The worker's end cuts the connection: says so in the log.
-  void expect_cut(CloseReason reason) { close_reason_ = reason; }
+  void expect_cut(CloseReason reason) { record_.close_reason = reason; }
 
   const Subscriber& subscriber() const { return subscriber_; }
   const std::string& channel_names() const { return channel_names_; }
   std::uint64_t opened_ms() const { return opened_ms_; }  // 0: not yet
-  // Why it ended; "client" until something else is known.
-  CloseReason close_reason() const { return close_reason_; }
 
   void confirmed() override;
   SendResult send(const Batch& batch) override;
@@ -68,7 +70,7 @@ class Stream final : public Sink, public ListNode<AllStreams>, public ListNode<E
   static void handle_write(ngx_http_request_t* r);
   void on_writable();
   void notice_early_leave();
-  void open_timed_out();
+  void time_is_over();
   void leave();
   bool send_header();
   bool append_preamble(std::string& bytes);
@@ -82,9 +84,9 @@ class Stream final : public Sink, public ListNode<AllStreams>, public ListNode<E
   FilterWriter filter_writer_;
   DirectWriter direct_writer_;
   Writer* writer_ = &filter_writer_;
-  LoopEvent open_timer_ = LoopEvent::calling<Stream, &Stream::open_timed_out>(this);
+  LoopEvent timer_ = LoopEvent::calling<Stream, &Stream::time_is_over>(this);  // to open, then to live
   std::uint64_t opened_ms_ = 0;
-  CloseReason close_reason_ = CloseReason::client;
+  RequestRecord record_{this, CloseReason::client};  // why it ended: "client" until something else is known
   Ending ending_ = Ending::none;
 };
 

@@ -6,6 +6,7 @@
 #include "fence.hpp"
 #include "redis_broker.hpp"
 #include "response_head.hpp"
+#include "retry_later.hpp"
 #include "stream.hpp"
 #include "worker.hpp"
 
@@ -36,26 +37,6 @@ ngx_int_t refuse_request(ngx_http_request_t* r, const std::string& why) {
   }
   ngx_str_t type = ngx_string("text/plain");
   return ngx_http_send_response(r, NGX_HTTP_BAD_REQUEST, &type, &body);
-}
-
-// While the worker shuts down: an empty stream, so that the client comes back a little later, to another worker.
-ngx_int_t send_away(ngx_http_request_t* r, const LocConf& conf) {
-  std::string retry;
-  append_retry_line(retry, conf.retry);
-  ngx_int_t rc = send_event_stream_header(r);
-  if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) {
-    return rc;
-  }
-  ngx_buf_t* buf = ngx_create_temp_buf(r->pool, retry.size() + 1);
-  if (buf == nullptr) {
-    return NGX_ERROR;
-  }
-  buf->last = ngx_cpymem(buf->last, retry.data(), retry.size());
-  buf->memory = retry.empty() ? 0 : 1;
-  buf->temporary = 0;
-  buf->last_buf = 1;
-  ngx_chain_t out{buf, nullptr};
-  return ngx_http_output_filter(r, &out);
 }
 
 ngx_int_t subscribe(ngx_http_request_t* r) {
@@ -97,9 +78,13 @@ ngx_int_t subscribe(ngx_http_request_t* r) {
     return NGX_HTTP_INTERNAL_SERVER_ERROR;
   }
   if (worker->is_draining()) {
-    return send_away(r, conf);
+    return send_away(r, conf.retry, CloseReason::drain);
   }
-  Stream* stream = Stream::create(r, *worker, worker->broker(*conf.broker).source(), std::move(channels));
+  PubsubSource& source = worker->broker(*conf.broker).source();
+  if (!worker->admission().admits(r, source, channels)) {
+    return send_away(r, conf.retry, CloseReason::limit);
+  }
+  Stream* stream = Stream::create(r, *worker, source, std::move(channels));
   if (stream == nullptr) {
     return NGX_HTTP_INTERNAL_SERVER_ERROR;
   }

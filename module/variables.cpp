@@ -1,6 +1,7 @@
 #include "variables.hpp"
 
 #include "fence.hpp"
+#include "request_record.hpp"
 #include "stream.hpp"
 
 namespace sse::ngx {
@@ -22,8 +23,6 @@ std::string stream_time(const Stream& stream) {
   std::string fraction = std::to_string(ms % 1000);
   return std::to_string(ms / 1000) + '.' + std::string(3 - fraction.size(), '0') + fraction;
 }
-
-std::string close_reason(const Stream& stream) { return to_string(stream.close_reason()); }
 
 ngx_int_t set_value(ngx_http_request_t* r, ngx_http_variable_value_t* value, std::string_view text) {
   const ngx_str_t copied = copy(r->pool, text);
@@ -52,6 +51,13 @@ ngx_int_t get_of_stream(ngx_http_request_t* r, ngx_http_variable_value_t* value,
   });
 }
 
+ngx_int_t get_close_reason(ngx_http_request_t* r, ngx_http_variable_value_t* value, uintptr_t) {
+  return fence(r->connection->log, static_cast<ngx_int_t>(NGX_ERROR), [&]() -> ngx_int_t {
+    const RequestRecord* record = RequestRecord::of(r);
+    return set_value(r, value, record == nullptr ? "" : to_string(record->close_reason));
+  });
+}
+
 // The client's cursor: the header that EventSource sends, or the argument for clients that cannot.
 ngx_int_t get_start_id(ngx_http_request_t* r, ngx_http_variable_value_t* value, uintptr_t) {
   static ngx_str_t header = ngx_string("http_last_event_id");
@@ -76,7 +82,7 @@ ngx_http_variable_t variables[] = {
     {ngx_string("sse_start_id"), nullptr, get_start_id, 0, NGX_HTTP_VAR_NOCACHEABLE, 0},
     {ngx_string("sse_last_id"), nullptr, get_of_stream<last_id>, 0, NGX_HTTP_VAR_NOCACHEABLE, 0},
     {ngx_string("sse_stream_time"), nullptr, get_of_stream<stream_time>, 0, NGX_HTTP_VAR_NOCACHEABLE, 0},
-    {ngx_string("sse_close_reason"), nullptr, get_of_stream<close_reason>, 0, NGX_HTTP_VAR_NOCACHEABLE, 0},
+    {ngx_string("sse_close_reason"), nullptr, get_close_reason, 0, NGX_HTTP_VAR_NOCACHEABLE, 0},
 };
 
 }  // namespace

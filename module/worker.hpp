@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 
+#include "admission.hpp"
 #include "conf.hpp"
 #include "drain.hpp"
 #include "exit_notice.hpp"
@@ -32,6 +33,7 @@ class Worker final : private FlushScheduler, private ExitObserver {
   Hub& hub() { return hub_; }
   RedisBroker& broker(const BrokerConf& conf);
   List<Stream, AllStreams>& streams() { return streams_; }
+  Admission& admission() { return admission_; }
   bool is_draining() const { return drain_.has_begun(); }
 
   // The stream's end is to be carried out when the hub has returned.
@@ -56,6 +58,7 @@ class Worker final : private FlushScheduler, private ExitObserver {
   LoopEvent keepalive_timer_ = LoopEvent::calling<Worker, &Worker::schedule_flush>(this);
   LoopEvent sweep_timer_ = LoopEvent::calling<Worker, &Worker::sweep>(this);
   Hub hub_{*this};
+  Admission admission_;
   List<Stream, AllStreams> streams_;
   List<Stream, EndedStreams> ended_;
   List<Stream, PostingStreams> posting_;

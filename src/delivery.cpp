@@ -109,6 +109,7 @@ std::vector<Subscriber*> Delivery::slowest_first(std::uint64_t now_ms) {
   }
   std::stable_sort(by_age.begin(), by_age.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
   std::vector<Subscriber*> subscribers;
+  subscribers.reserve(by_age.size());
   for (const auto& [since_ms, subscriber] : by_age) {
     subscribers.push_back(subscriber);
   }

@@ -12,6 +12,7 @@
 #include "list.hpp"
 #include "message_encoder.hpp"
 #include "subscriber.hpp"
+#include "topic_budget.hpp"
 
 namespace sse {
 
@@ -44,6 +45,7 @@ class Hub final {
   MessageEncoder& encoder() { return encoder_; }
   // Most bytes that all logs, pinned frames and unsent bytes may hold together; 0: no limit. Slow readers make room, the slowest first.
   void set_memory_limit(std::size_t bytes) { delivery_.set_memory_limit(bytes); }
+  TopicBudget& topic_budget() { return topic_budget_; }
   LogObserver& log_observer() { return delivery_; }
 
   // A frame for every subscriber of this log.
@@ -85,6 +87,7 @@ class Hub final {
   FlushScheduler& scheduler_;
   Delivery delivery_;
   MessageEncoder encoder_;
+  TopicBudget topic_budget_;
   List<ChannelLog, DirtyLogs> dirty_;
   List<Subscriber, ByOpening> opening_;
   std::uint64_t sequence_ = 0;

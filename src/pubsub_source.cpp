@@ -36,10 +36,48 @@ PubsubSource::PubsubSource(Hub& hub, Logger& logger, redis::SessionTransport& su
       probe_(options.probe_channel, options.answer_timeout_ms),
       too_large_log_(kTooLargeLogMs) {}
 
+Topic* PubsubSource::find(TopicKind kind, std::string_view name) {
+  key_.assign(name);
+  const auto found = topics(kind).find(key_);
+  return found == topics(kind).end() ? nullptr : found->second.get();
+}
+
+std::optional<PubsubSource::LimitReached> PubsubSource::limit_reached(const std::vector<ChannelName>& channels, std::size_t max_subscribers,
+                                                                      std::uint64_t now_ms) {
+  const TopicBudget& budget = hub_.topic_budget();
+  std::size_t added = 0;
+  for (const ChannelName& channel : channels) {
+    const Topic* topic = find(channel.kind, channel.name);
+    if (topic == nullptr) {
+      ++added;
+      if (!budget.has_room_for(added)) {
+        stop_lingering(channels.size(), now_ms);
+        return LimitReached{Limit::worker_channels, channel.name};
+      }
+    } else if (max_subscribers != 0 && topic->readers() >= max_subscribers) {
+      return LimitReached{Limit::subscribers, channel.name};
+    }
+  }
+  return std::nullopt;
+}
+
+void PubsubSource::stop_lingering(std::size_t count, std::uint64_t now_ms) {
+  for (; count > 0; --count) {
+    Topic* topic = lingering_.pop_front();
+    if (topic == nullptr) {
+      break;
+    }
+    send_unsubscribe(*topic, now_ms);
+  }
+}
+
 void PubsubSource::add(Subscriber& subscriber, std::size_t index, TopicKind kind, std::string_view name, std::uint64_t now_ms) {
   std::unique_ptr<Topic>& topic = topics(kind)[std::string(name)];
   if (topic == nullptr) {
     topic = std::make_unique<Topic>(hub_, kind, name);
+    if (hub_.topic_budget().is_tight()) {
+      stop_lingering(2, now_ms);  // more than came, so that there is room again
+    }
   }
   topic->add(subscriber[index]);
   static_cast<ListNode<ByLinger>&>(*topic).unlink();
@@ -205,13 +243,11 @@ void PubsubSource::on_push(ReplyView push, std::uint64_t now_ms) {
     probe_.on_message(channel, payload);
     return;
   }
-  Topics& all = by_pattern ? patterns_ : channels_;
-  key_.assign(name);
-  const auto found = all.find(key_);
-  if (found == all.end()) {
+  Topic* topic = find(by_pattern ? TopicKind::pattern : TopicKind::channel, name);
+  if (topic == nullptr) {
     return;
   }
-  if (!found->second->deliver(channel, payload, now_ms) && too_large_log_.allows(now_ms)) {
+  if (!topic->deliver(channel, payload, now_ms) && too_large_log_.allows(now_ms)) {
     std::string line =
         "message of " + std::to_string(payload.size()) + " bytes on channel " + quoted(channel) + " dropped: over sse_max_message";
     if (const std::uint64_t suppressed = too_large_log_.take_suppressed()) {

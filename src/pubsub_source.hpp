@@ -5,9 +5,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <vector>
 
 #include "delivery_probe.hpp"
 #include "hub.hpp"
@@ -34,6 +36,15 @@ class PubsubSource final : private redis::SessionObserver {
 
   redis::Session& subscription_session() { return subscriptions_; }
   redis::Session& command_session() { return commands_; }
+
+  enum class Limit : std::uint8_t { worker_channels, subscribers };
+  struct LimitReached {
+    Limit limit;
+    std::string_view channel;  // of `channels`
+  };
+
+  // Why a subscriber of these channels may not come, if so. `max_subscribers`: most of one channel here, 0: any number.
+  std::optional<LimitReached> limit_reached(const std::vector<ChannelName>& channels, std::size_t max_subscribers, std::uint64_t now_ms);
 
   // Adds one channel or pattern to a waiting subscriber, as its subscription number `index`.
   void add(Subscriber& subscriber, std::size_t index, TopicKind kind, std::string_view name, std::uint64_t now_ms);
@@ -69,6 +80,9 @@ class PubsubSource final : private redis::SessionObserver {
   void on_push(redis::ReplyView push, std::uint64_t now_ms) override;
 
   Topics& topics(TopicKind kind) { return kind == TopicKind::channel ? channels_ : patterns_; }
+  Topic* find(TopicKind kind, std::string_view name);
+  // Gives up at most so many topics that nobody reads, the longest unused first.
+  void stop_lingering(std::size_t count, std::uint64_t now_ms);
   void send_subscribe(Topic& topic, std::uint64_t now_ms);
   void send_unsubscribe(Topic& topic, std::uint64_t now_ms);
   void on_subscribe_reply(Topic& topic, redis::ReplyView reply, std::uint64_t now_ms);

@@ -17,15 +17,24 @@ namespace sse {
 
 enum class TopicKind : std::uint8_t { channel, pattern };
 
+// One of the names that a request subscribes to.
+struct ChannelName {
+  TopicKind kind;
+  std::string name;
+
+  bool operator==(const ChannelName& other) const { return kind == other.kind && name == other.name; }
+};
+
 struct ByLinger;  // tags of the source's lists
 struct ByRetry;
 
 class Topic : public ListNode<ByLinger>, public ListNode<ByRetry> {
  public:
-  Topic(Hub& hub, TopicKind kind, std::string_view name) : hub_(hub), kind_(kind), name_(name) {}
+  Topic(Hub& hub, TopicKind kind, std::string_view name) : hub_(hub), place_(hub.topic_budget()), kind_(kind), name_(name) {}
 
   TopicKind kind() const { return kind_; }
   const std::string& name() const { return name_; }
+  std::size_t readers() const { return readers_; }  // open or waiting
   bool is_unused() const { return readers_ == 0; }
 
   // The subscription waits here for the broker's confirmation.
@@ -58,6 +67,7 @@ class Topic : public ListNode<ByLinger>, public ListNode<ByRetry> {
   ChannelLog& log_for(const ReadOptions& reading, Framing framing);
 
   Hub& hub_;
+  TopicBudget::Place place_;
   TopicKind kind_;
   std::string name_;
   std::vector<std::unique_ptr<ChannelLog>> logs_;  // one for each encoding in use: rarely more than two

@@ -63,6 +63,11 @@ ACCEPTED = [
     "sse_send_timeout off;",
     "sse_max_channels 100;",
     "sse_max_channels off;",
+    "sse_max_subscribers 1000;",
+    "sse_max_subscribers off;",
+    "sse_max_lifetime 1h;",
+    "sse_max_lifetime 1h jitter=10m;",
+    "sse_max_lifetime off;",
     "sse_reset_event lost;",
     "sse_direct off;",
     "sse_direct on;",
@@ -117,6 +122,9 @@ REFUSED = [
     ("sse_send_timeout x;", ["x"]),
     ("sse_max_channels many;", ["many"]),
     ("sse_max_channels -1;", ["-1"]),
+    ("sse_max_subscribers many;", ["many"]),
+    ("sse_max_lifetime x;", ["x"]),
+    ("sse_max_lifetime 1h 1m;", ["1m", "jitter="]),
     ('sse_reset_event "a\nb";', ["line"]),
     ("sse_direct maybe;", ["maybe", "on", "off"]),
 ]
@@ -187,6 +195,10 @@ def test_a_subscription_belongs_into_a_location(make_nginx, level):
         ("sse_drain", "off", "-1"),
         ("sse_buffer_total", "1g", "much"),
         ("sse_buffer_total", "off", "-1"),
+        ("sse_max_worker_channels", "10", "x"),
+        ("sse_max_worker_channels", "off", "-1"),
+        ("sse_max_connections", "10", "x"),
+        ("sse_max_connections", "off", "-1"),
     ],
 )
 def test_what_is_of_a_worker_belongs_into_http(make_nginx, name, right, wrong):
@@ -217,6 +229,31 @@ def test_a_buffer_below_two_messages_is_warned_about(make_nginx):
         make_nginx, http=BROKER, location=SUBSCRIBE + "sse_buffer_size 2m; sse_max_message 1m;"
     )
     assert passed and "[warn]" not in output
+
+
+@pytest.mark.parametrize("arguments", ["", " 10s", " 10s jitter=5s"])
+def test_sse_retry_later_belongs_into_a_location(make_nginx, arguments):
+    directive = f"sse_retry_later{arguments};"
+    assert check(make_nginx, location=directive)[0]
+    for level in ("http", "server"):
+        passed, output = check(make_nginx, **{level: directive})
+        assert not passed and '"sse_retry_later" directive is not allowed here' in output
+    passed, output = check(make_nginx, location=2 * directive)
+    assert not passed and '"sse_retry_later" directive is duplicate' in output
+
+
+@pytest.mark.parametrize("wrong", ["off", "x", "1s x", "1s jitter=x"])
+def test_a_wrong_sse_retry_later_is_refused(make_nginx, wrong):
+    passed, output = check(make_nginx, location=f"sse_retry_later {wrong};")
+    assert not passed
+    assert '"sse_retry_later"' in output and "jitter=" in output and wrong.split()[-1] in output
+
+
+def test_a_location_either_subscribes_or_sends_away(make_nginx):
+    for location in (SUBSCRIBE + "sse_retry_later;", "sse_retry_later;" + SUBSCRIBE):
+        passed, output = check(make_nginx, http=BROKER, location=location)
+        assert not passed
+        assert "cannot share a location" in output and "sse_retry_later" in output
 
 
 def test_a_total_below_one_buffer_is_warned_about(make_nginx):

@@ -37,6 +37,7 @@ MEANINGS = {
     "[password_file=path]": ["", "password_file=password"],
     "time": ["3s", "300ms", "2m"],
     "[jitter=time]": ["", "jitter=3s"],
+    "[time [jitter=time]]": ["", "3s", "3s jitter=3s"],
     "size": ["300k", "2m"],
     "number": ["7"],
     "name": ["update"],

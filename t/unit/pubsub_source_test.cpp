@@ -290,6 +290,83 @@ TEST_F(PubsubSourceTest, WhatArrivesWhileASubscriptionLingersIsForNobody) {
   EXPECT_TRUE(late->is_open());
 }
 
+// Limits
+
+TEST_F(PubsubSourceTest, ReadersOfAChannelAreLimitedWhetherOpenOrWaiting) {
+  connect();
+  const auto open = reader({channel("news")});
+  exchange();
+  const auto waiting = reader({channel("sport")});
+  const std::vector<ChannelName> news = {{TopicKind::channel, "news"}};
+  const std::vector<ChannelName> both = {{TopicKind::channel, "other"}, {TopicKind::channel, "sport"}};
+  EXPECT_FALSE(source().limit_reached(news, 0, now_ms_));
+  EXPECT_FALSE(source().limit_reached(news, 2, now_ms_));
+  EXPECT_FALSE(source().limit_reached({{TopicKind::pattern, "news"}}, 1, now_ms_)) << "a pattern is something else";
+  const auto reached = source().limit_reached(news, 1, now_ms_);
+  ASSERT_TRUE(reached);
+  EXPECT_EQ(reached->limit, PubsubSource::Limit::subscribers);
+  EXPECT_EQ(reached->channel, "news");
+  ASSERT_TRUE(source().limit_reached(both, 1, now_ms_));
+  EXPECT_EQ(source().limit_reached(both, 1, now_ms_)->channel, "sport");
+}
+
+TEST_F(PubsubSourceTest, ChannelsAreLimitedAndOnlyNewOnesCount) {
+  connect();
+  hub_.topic_budget().set_limit(3);
+  const auto two = reader({channel("a"), pattern("b")});
+  EXPECT_FALSE(source().limit_reached({{TopicKind::channel, "a"}, {TopicKind::pattern, "b"}}, 0, now_ms_));
+  EXPECT_FALSE(source().limit_reached({{TopicKind::channel, "a"}, {TopicKind::channel, "c"}}, 0, now_ms_));
+  const std::vector<ChannelName> two_more = {{TopicKind::channel, "c"}, {TopicKind::channel, "d"}};
+  const auto reached = source().limit_reached(two_more, 0, now_ms_);
+  ASSERT_TRUE(reached);
+  EXPECT_EQ(reached->limit, PubsubSource::Limit::worker_channels);
+  EXPECT_EQ(reached->channel, "d");
+}
+
+TEST_F(PubsubSourceTest, WhatNobodyReadsMakesRoomForNewChannels) {
+  connect();
+  hub_.topic_budget().set_limit(100);
+  const auto stays = reader({channel("stays")});
+  for (int i = 0; i < 1000; ++i) {
+    const std::string name = "c" + std::to_string(i);
+    ASSERT_FALSE(source().limit_reached({{TopicKind::channel, name}}, 0, now_ms_)) << name;
+    reader({channel(name)}).reset();  // it lingers
+    exchange();
+    EXPECT_LE(source().topic_count(), 100u);
+    EXPECT_LE(broker_.subscriptions->channels.size(), 101u);  // and the probe
+  }
+  EXPECT_EQ(broker_.subscriptions->channels.count("stays"), 1u);
+  EXPECT_EQ(broker_.subscriptions->channels.count("c999"), 1u);
+}
+
+TEST_F(PubsubSourceTest, WithABrokerThatDoesNotAnswerChannelsAreLimitedAllTheSame) {
+  connect();
+  hub_.topic_budget().set_limit(100);
+  int refused = 0;
+  for (int i = 0; i < 1000; ++i) {
+    const std::string name = "c" + std::to_string(i);
+    if (source().limit_reached({{TopicKind::channel, name}}, 0, now_ms_)) {
+      ++refused;
+    } else {
+      reader({channel(name)}).reset();
+    }
+  }
+  EXPECT_EQ(refused, 900);
+  EXPECT_EQ(source().topic_count(), 100u);
+  exchange();
+  exchange();
+  EXPECT_FALSE(source().limit_reached({{TopicKind::channel, "new"}}, 0, now_ms_)) << "it has answered";
+}
+
+TEST_F(PubsubSourceTest, AForgottenChannelGivesItsPlaceBack) {
+  connect();
+  hub_.topic_budget().set_limit(1);
+  reader({channel("a")}).reset();
+  exchange();
+  EXPECT_TRUE(pass(kLingerMs));
+  EXPECT_EQ(hub_.topic_budget().used(), 0u);
+}
+
 // SUBSCRIBE, UNSUBSCRIBE, SUBSCRIBE on their way at once.
 TEST_F(PubsubSourceTest, OnlyTheAnswerToTheLastCommandConfirms) {
   connect();

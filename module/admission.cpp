@@ -1,0 +1,59 @@
+#include "admission.hpp"
+
+#include "printable.hpp"
+
+namespace sse::ngx {
+
+namespace {
+
+constexpr std::uint64_t kLogMs = 1000;
+
+}  // namespace
+
+Admission::Admission(Hub& hub, ngx_uint_t max_connections)
+    : hub_(hub), max_connections_(max_connections), connections_log_(kLogMs), channels_log_(kLogMs), subscribers_log_(kLogMs) {}
+
+bool Admission::admits(ngx_http_request_t* r, PubsubSource& source, const std::vector<ChannelName>& channels) {
+  const LocConf& conf = loc_conf(r);
+  if (!has_connection()) {
+    r->keepalive = 0;  // who is sent away must not keep what is short
+    ++hub_.counters().refused_connections;
+    const std::string limit = max_connections_ == kByLowWater
+                                  ? std::to_string(ngx_cycle->free_connection_n) + " of " + std::to_string(ngx_cycle->connection_n) +
+                                        " \"worker_connections\" are free"
+                                  : "\"sse_max_connections\" " + std::to_string(max_connections_) + " reached";
+    return refuse(connections_log_, conf, limit, channels.front().name);
+  }
+  const auto reached = source.limit_reached(channels, conf.max_subscribers, now_ms());
+  if (!reached) {
+    return true;
+  }
+  if (reached->limit == PubsubSource::Limit::subscribers) {
+    ++hub_.counters().refused_subscribers;
+    return refuse(subscribers_log_, conf, "\"sse_max_subscribers\" " + std::to_string(conf.max_subscribers) + " reached", reached->channel);
+  }
+  ++hub_.counters().refused_channels;
+  return refuse(channels_log_, conf, "\"sse_max_worker_channels\" " + std::to_string(hub_.topic_budget().limit()) + " reached",
+                reached->channel);
+}
+
+// Where nginx itself begins to close idle connections, there is none to spare for a stream.
+bool Admission::has_connection() const {
+  if (max_connections_ == kByLowWater) {
+    return ngx_cycle->free_connection_n > ngx_cycle->connection_n / 16;
+  }
+  return max_connections_ == 0 || streams_ < max_connections_;
+}
+
+bool Admission::refuse(LogLimit& log, const LocConf& conf, const std::string& limit, std::string_view channel) {
+  if (log.allows(now_ms())) {
+    std::string line = limit + ", subscriber of channel \"" + printable(channel) + "\" sent away";
+    if (const std::uint64_t suppressed = log.take_suppressed()) {
+      line += " (" + std::to_string(suppressed) + " more since the last such line)";
+    }
+    ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0, "sse broker \"%s\": %s", conf.broker->name.c_str(), line.c_str());
+  }
+  return false;
+}
+
+}  // namespace sse::ngx

@@ -1,0 +1,20 @@
+// What the variables tell of a request for a stream: the request's context.
+#pragma once
+
+#include "ngx.hpp"
+#include "sink.hpp"
+
+namespace sse::ngx {
+
+class Stream;
+
+// In the request's pool. An internal redirect takes it from the request.
+struct RequestRecord {
+  Stream* stream;  // null: it was sent away
+  CloseReason close_reason;
+
+  // Null when there is none.
+  static RequestRecord* of(ngx_http_request_t* r) { return static_cast<RequestRecord*>(ngx_http_get_module_ctx(r, ngx_http_sse_module)); }
+};
+
+}  // namespace sse::ngx
