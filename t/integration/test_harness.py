@@ -6,6 +6,7 @@ import pytest
 
 from harness import (
     ChunkedDecoder,
+    Crowd,
     DnsServer,
     EventStreamError,
     EventStreamParser,
@@ -191,6 +192,36 @@ def test_a_pool_reads_many_streams_to_their_end(file_server, pool):
     pool.run_until(lambda: all(stream.end for stream in streams), "the ends")
     assert {stream.end for stream in streams} == {"clean"}
     assert all(stream.texts() == NUMBERS for stream in streams)
+
+
+CROWD_CONF = """
+load_module @MODULE@;
+error_log error.log info;
+pid nginx.pid;
+events { worker_connections 64; }
+http {
+    @TEMP_PATHS@
+    access_log off;
+    sse_broker @BROKER@;
+    server {
+        listen 127.0.0.1:@PORT@;
+        location = / { sse_subscribe news; }
+        location = /short { sse_subscribe news; sse_max_lifetime 100ms; }
+    }
+}
+"""
+
+
+def test_a_crowd_tells_when_all_have_a_message_and_when_one_has_ended(redis, start_nginx):
+    nginx = start_nginx(CROWD_CONF, BROKER=redis.url)
+    with Crowd(nginx.port, "/", 20) as crowd:
+        assert not crowd.has_said_something()
+        redis.publish_all("news", ["one~", "two~"])
+        one, two = crowd.spread_of_next(), crowd.spread_of_next()
+        assert one.first <= one.last <= two.last
+        assert redis.subscribers("news") == 1
+    with Crowd(nginx.port, "/short", 5) as crowd, pytest.raises(AssertionError, match="has ended"):
+        crowd.spread_of_next()
 
 
 def test_the_dns_server_answers_and_a_record_may_change(file_server):

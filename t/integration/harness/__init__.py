@@ -3,6 +3,7 @@
 from . import processes
 from .block_reader import StreamEnded
 from .certificate import make_certificate
+from .crowd import Crowd
 from .dns_server import DnsServer
 from .event_stream import Block, EventStreamError, EventStreamParser
 from .http2_client import Http2Connection
@@ -18,6 +19,7 @@ from .waiting import WaitTimeout, wait_until
 __all__ = [
     "Block",
     "ChunkedDecoder",
+    "Crowd",
     "DnsServer",
     "EventStreamError",
     "EventStreamParser",
