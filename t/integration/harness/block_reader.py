@@ -56,6 +56,19 @@ class BlockReader:
         """Receives once, whatever comes; False at the end of the stream."""
         return self._read_more(Deadline(timeout, f"bytes of {self!r}"))
 
+    def discard_until(self, is_enough, timeout=DEFAULT_TIMEOUT):
+        """Passes every piece of the body to is_enough(bytes), unparsed and not kept, until it is true.
+
+        For more bytes than a test has time to look at.
+        """
+        deadline = Deadline(timeout, f"enough bytes of {self!r}")
+        while True:
+            data = self._receive_body(deadline)
+            if data is None:
+                raise StreamEnded(f"{self!r} ended")
+            if is_enough(data):
+                return
+
     def read_to_end(self, timeout=DEFAULT_TIMEOUT):
         """The blocks that remain until the stream ends; then end_reason() says how it ended."""
         deadline = Deadline(timeout, f"end of {self!r}")
