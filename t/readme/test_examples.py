@@ -10,7 +10,8 @@ from . import markdown
 from .console import Console, commands
 
 WHOLE = "In your nginx"  # the section with a whole nginx.conf, which the examples without one refer to
-ON_THEIR_OWN = {"Try it", "Building"}  # test_quickstart.py, test_building.py
+# test_quickstart.py, test_container.py, test_building.py
+ON_THEIR_OWN = {"Try it", "In a container", "Building"}
 
 EXAMPLES = [
     section
