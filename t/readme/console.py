@@ -19,6 +19,11 @@ class Command(NamedTuple):
     output: str
 
     @property
+    def is_assignment(self):
+        """Whether it gives a variable of the shell a value."""
+        return re.match(r"\w+=", self.line) is not None
+
+    @property
     def is_stream(self):
         """Whether it goes on until it is stopped."""
         return self.line.startswith("curl -N ")
@@ -43,9 +48,12 @@ class Console:
         self.directory = directory
         self.replacements = replacements
         self.streams = []
+        self.assignments = []  # every command has a shell of its own, and begins with those before it
 
     def run(self, command):
         """Runs a command to its end; its output must be the README's."""
+        if command.is_assignment:
+            self.assignments.append(self._filled(command))
         if command.line.startswith("tail "):  # a log may be a moment late
             wait_until(lambda: command.accepts(self._output(command)), f"$ {command.line}\n{command.output}")
             return
@@ -79,7 +87,7 @@ class Console:
     def _output(self, command):
         # redis-cli shows (integer) 1 to a terminal only; FAKETTY makes it believe in one.
         result = subprocess.run(
-            ["bash", "-c", self._filled(command)],
+            ["bash", "-c", "\n".join([*self.assignments, self._filled(command)])],
             env={**os.environ, "FAKETTY": "1"},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -62,11 +62,17 @@ def localised(conf):
 
 
 class AccessBackend(BaseHTTPRequestHandler):
-    """What auth_request asks: one session may read one channel."""
+    """The application: one session may read one channel, and has one of its own."""
 
     def do_GET(self):
-        allowed = self.headers["Cookie"] == "session=valid" and self.headers["X-Original-URI"] == "/events/secret"
-        self.send_response(204 if allowed else 403)
+        is_valid = self.headers["Cookie"] == "session=valid"
+        if self.path == "/my-events":
+            self.send_response(200 if is_valid else 403)
+            self.send_header("X-Accel-Redirect", "/events/user-7")
+            self.send_header("Content-Type", "text/html")
+            self.send_header("Cache-Control", "private")
+        else:
+            self.send_response(204 if is_valid and self.headers["X-Original-URI"] == "/events/secret" else 403)
         self.end_headers()
 
     def log_message(self, *_):
@@ -91,6 +97,7 @@ def serve(make_nginx, redis, backend):
         ports = {"REDIS_PORT": redis.port, "BACKEND_PORT": backend.server_address[1]}
         nginx = make_nginx(localised(whole_conf(text)), **ports)
         (nginx.directory / "redis.password").write_text("secret\n")
+        (nginx.directory / "events.htpasswd").write_text("reader:{PLAIN}secret\n")
         passed, output = nginx.test_conf()
         assert passed and "[warn]" not in output, output
         return nginx.start()
