@@ -38,6 +38,7 @@ ngx_int_t send_event_stream_header(ngx_http_request_t* r) {
   r->headers_out.content_type = ngx_string("text/event-stream");
   r->headers_out.content_type_len = r->headers_out.content_type.len;
   r->headers_out.content_type_lowcase = nullptr;
+  ngx_str_null(&r->headers_out.charset);  // of an application that answered with X-Accel-Redirect; it would be appended
   r->disable_not_modified = 1;
   ngx_http_clear_content_length(r);
   ngx_http_clear_accept_ranges(r);

@@ -31,6 +31,18 @@ http {
         location = /denied { deny all; sse_subscribe c; }
         location = /redirected { error_page 405 = @other; sse_subscribe c; }
         location @other { return 200 "other\\n"; }
+        location = /accelerated { proxy_pass http://127.0.0.1:@PORT2@; }
+        location = /internal { internal; sse_subscribe c; }
+    }
+    server {
+        listen 127.0.0.1:@PORT2@;
+        location / {
+            charset iso-8859-1;
+            default_type text/html;
+            add_header X-Accel-Redirect /internal;
+            add_header ETag '"of the application"';
+            return 200 "application";
+        }
     }
 }
 """
@@ -58,6 +70,18 @@ def test_get_is_answered_with_exactly_these_headers(nginx, open_stream):
     assert head.get("Cache-Control") == "no-cache"
     assert head.get("X-Accel-Buffering") == "no"
     assert head.get("Transfer-Encoding") == "chunked"
+
+
+def test_the_headers_of_an_application_that_redirected_here_do_not_spoil_the_stream(
+    nginx, redis, open_stream
+):
+    assert http_request(nginx.port, "GET", "/internal").status == 404
+    stream = open_stream(nginx, "/accelerated")
+    # A browser refuses a stream with another charset than UTF-8.
+    assert stream.head.get("Content-Type") == "text/event-stream"
+    assert stream.head.all("Content-Length") == stream.head.all("ETag") == []
+    redis.publish("c", "x")
+    assert stream.next_event().data == "x"
 
 
 def test_head_is_answered_like_get_without_a_body_and_the_connection_stays(nginx, redis):
