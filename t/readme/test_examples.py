@@ -1,6 +1,7 @@
 """Every nginx block of the README is served, every console block gives the output that stands below it."""
 
 import re
+import resource
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -50,6 +51,9 @@ def localised(conf):
     """The same with the test's own places instead of the README's."""
     places = {
         "modules/ngx_http_sse_module.so": "@MODULE@",
+        "worker_processes auto": "worker_processes 2",
+        "worker_rlimit_nofile 40000": f"worker_rlimit_nofile {resource.getrlimit(resource.RLIMIT_NOFILE)[1]}",
+        "worker_connections 30000": "worker_connections 300",
         "listen 8080": "listen 127.0.0.1:@PORT@",
         "127.0.0.1:6379": "127.0.0.1:@REDIS_PORT@",
         "127.0.0.1:9000": "127.0.0.1:@BACKEND_PORT@",

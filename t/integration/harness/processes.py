@@ -48,6 +48,14 @@ def resident_bytes(pid):
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
+def proportional_bytes(pid):
+    """Memory of a process in RAM; of a page that several share, its part (PSS)."""
+    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+        if line.startswith("Pss:"):
+            return int(line.split()[1]) * 1024
+    raise AssertionError(f"no Pss of process {pid}")
+
+
 def _stat_fields(pid):
     # The second field is the name in parentheses, which may itself contain anything.
     try:
