@@ -36,7 +36,7 @@ class Crowd:
             cwd=__file__.rpartition("/harness/")[0],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            text=True,
+            bufsize=0,  # select() does not see lines that a buffer holds already
         )
         line = self._next_line(timeout)
         assert line == "open\n", f"{count} streams of {path}: {line or 'the crowd has ended'}"
@@ -65,7 +65,7 @@ class Crowd:
     def _next_line(self, timeout):
         ready, _, _ = select.select([self._process.stdout], [], [], timeout)
         assert ready, f"the crowd of {self.count} said nothing within {timeout} s"
-        return self._process.stdout.readline()
+        return self._process.stdout.readline().decode()
 
 
 class Member:
