@@ -128,7 +128,7 @@ def test_ten_thousand_clients_that_came_and_went_leave_nothing_behind(redis, ngi
 
     def visit(clients):
         for number in range(clients // 5):
-            ways = Ways(nginx, open_stream, tls=number % 20 == 0)  # a handshake takes its time
+            ways = Ways(nginx, open_stream, tls=number % 5 == 0)  # a handshake takes its time
             if number % 2:
                 redis.publish("c", str(number))
                 assert {stream.next_event().data for stream in ways.streams} == {str(number)}
