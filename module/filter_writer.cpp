@@ -4,6 +4,19 @@
 
 namespace sse::ngx {
 
+namespace {
+
+ngx_connection_t* socket_connection(ngx_http_request_t* r) {
+#if (NGX_HTTP_V2)
+  if (r->stream != nullptr) {
+    return r->stream->connection->connection;
+  }
+#endif
+  return r->connection;
+}
+
+}  // namespace
+
 FilterWriter::~FilterWriter() {
   for (InFlight* in_flight = all_; in_flight != nullptr;) {
     InFlight* next = in_flight->next;
@@ -78,7 +91,7 @@ SendResult::State FilterWriter::output(ngx_chain_t* chain) {
   }
   if (busy_ == nullptr && r_->out == nullptr && !r_->connection->buffered) {
     in_flight_ms_.reset();
-    free_ssl_buffer(r_->connection);
+    free_ssl_buffer(socket_connection(r_));
     return SendResult::State::ready;
   }
   // Limited by rate, the connection's timer calls again.

@@ -31,9 +31,22 @@ class Response(NamedTuple):
 
 
 class HttpConnection:
-    """One TCP (or TLS) connection. `wire` keeps every byte received."""
+    """One TCP (or TLS) connection. `wire` keeps every byte received.
 
-    def __init__(self, port, *, host="127.0.0.1", tls=False, receive_buffer=None, max_segment=None):
+    `tls` may also name the only version to speak, e.g. ssl.TLSVersion.TLSv1_2. The preface goes
+    out before anything else, also before the TLS handshake.
+    """
+
+    def __init__(
+        self,
+        port,
+        *,
+        host="127.0.0.1",
+        tls=False,
+        receive_buffer=None,
+        max_segment=None,
+        preface=b"",
+    ):
         raw = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         # Both options count only when set before the handshake.
         if receive_buffer is not None:
@@ -43,7 +56,8 @@ class HttpConnection:
         raw.settimeout(DEFAULT_TIMEOUT)
         raw.connect((host, port))
         raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.socket = unverified_tls().wrap_socket(raw) if tls else raw
+        raw.sendall(preface)
+        self.socket = unverified_tls(version=tls).wrap_socket(raw) if tls else raw
         self.wire = bytearray()
         self._unread = b""
 
@@ -137,10 +151,12 @@ def http_request(port, method, path, **options):
         return connection.request(method, path, **options)
 
 
-def unverified_tls(protocols=()):
+def unverified_tls(protocols=(), version=True):
     """A TLS context that takes any certificate: the tests' are self-signed."""
     # The default context would read the system's authorities each time.
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    if version is not True:
+        context.minimum_version = context.maximum_version = version
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     if protocols:

@@ -13,7 +13,10 @@ from .waiting import WaitTimeout, wait_until
 
 # What no test may leave in the error log.
 SANITIZER_FAULTS = r"Sanitizer|runtime error:"
-FAULTS = SANITIZER_FAULTS + r"|\[alert\]|\[emerg\]|exited on signal|exited with code [1-9]"
+FAULTS = (
+    SANITIZER_FAULTS
+    + r"|\[alert\]|\[emerg\]|exited on signal|exited with code [1-9]|bad write retry"
+)
 
 # Debian's compiled-in paths for temporary files are writable for root only.
 TEMP_PATHS = " ".join(

@@ -1,0 +1,84 @@
+"""TLS: what OpenSSL holds of a stream comes first, comes once, and takes no memory for long."""
+
+import random
+import ssl
+
+import pytest
+
+from harness import Http2Connection, make_certificate
+
+CONF = """
+load_module @MODULE@;
+worker_processes 1;
+error_log error.log info;
+pid nginx.pid;
+events { worker_connections 1024; }
+http {
+    @TEMP_PATHS@
+    access_log off;
+    sse_broker @BROKER@;
+    ssl_certificate certificate.pem;
+    ssl_certificate_key key.pem;
+    ssl_protocols TLSv1.2 TLSv1.3;
+    server {
+        listen 127.0.0.1:@PORT@;
+        listen 127.0.0.1:@PORT2@ ssl sndbuf=16k;
+        listen 127.0.0.1:@PORT3@ ssl http2 sndbuf=16k;
+        location = /direct { sse_subscribe c d; }
+        location = /filtered { sse_subscribe c d; sse_direct off; }
+    }
+}
+"""
+
+# What makes loopback behave like a network: see design.md, "what loopback hides".
+SLOW = {"receive_buffer": 16_384, "max_segment": 1400}
+VERSIONS = [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3]
+PATHS = ["/direct", "/filtered"]
+
+
+@pytest.fixture
+def nginx(redis, make_nginx):
+    server = make_nginx(CONF, BROKER=redis.url)
+    make_certificate(server.directory)
+    return server.start()
+
+
+@pytest.fixture
+def open_secure(nginx, send_request):
+    def open_(path, **options):
+        port = nginx.port_of("PORT2")
+        return send_request(nginx, path, port=port, **options).open()
+
+    return open_
+
+
+def message(number):
+    """Two kilobytes, of which compression leaves one."""
+    return f"{number:04d} " + random.Random(number).randbytes(1000).hex()
+
+
+def publish_one_by_one(redis, reader, count):
+    """Each is written before the next comes: the reader has it."""
+    for number in range(count):
+        redis.publish("cd"[number % 2], message(number))
+        assert reader.next_event().data == message(number)
+
+
+@pytest.mark.parametrize("version", VERSIONS, ids=lambda version: version.name)
+@pytest.mark.parametrize("path", PATHS)
+def test_messages_one_by_one_pile_up_behind_a_full_socket_and_all_come(
+    redis, nginx, open_stream, open_secure, path, version
+):
+    reader = open_stream(nginx, "/direct")
+    slow = open_secure(path, tls=version, **SLOW)
+    publish_one_by_one(redis, reader, 100)
+    assert [event.data for event in slow.take(100)] == [message(i) for i in range(100)]
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_on_http_2_as_well(redis, nginx, open_stream, path):
+    reader = open_stream(nginx, "/direct")
+    with Http2Connection(nginx.port_of("PORT3"), tls=True, **SLOW) as connection:
+        slow = connection.open(path)
+        publish_one_by_one(redis, reader, 100)
+        assert [event.data for event in slow.take(100)] == [message(i) for i in range(100)]
