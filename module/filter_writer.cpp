@@ -74,7 +74,18 @@ SendResult FilterWriter::send(const Batch& batch) {
   return {batch.bytes(), output(chain)};
 }
 
-SendResult::State FilterWriter::flush() { return output(nullptr); }
+SendResult::State FilterWriter::flush() {
+  const SendResult::State state = output(nullptr);
+  const ngx_connection_t* c = r_->connection;
+  if (state != SendResult::State::blocked || !c->write->ready || !(r_->out != nullptr || (c->buffered & NGX_LOWLEVEL_BUFFERED))) {
+    return state;
+  }
+  // A filter that has nothing left of its own (gzip) does not pass the call on, whatever is left behind it.
+  if (ngx_http_write_filter(r_, nullptr) == NGX_ERROR) {
+    return SendResult::State::failed;
+  }
+  return output(nullptr);
+}
 
 SendResult::State FilterWriter::output(ngx_chain_t* chain) {
   const ngx_int_t rc = ngx_http_output_filter(r_, chain);

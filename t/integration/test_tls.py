@@ -26,6 +26,7 @@ http {
         listen 127.0.0.1:@PORT3@ ssl http2 sndbuf=16k;
         location = /direct { sse_subscribe c d; }
         location = /filtered { sse_subscribe c d; sse_direct off; }
+        location = /gzip { sse_subscribe c d; gzip on; gzip_types text/event-stream; }
     }
 }
 """
@@ -33,7 +34,7 @@ http {
 # What makes loopback behave like a network: see design.md, "what loopback hides".
 SLOW = {"receive_buffer": 16_384, "max_segment": 1400}
 VERSIONS = [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3]
-PATHS = ["/direct", "/filtered"]
+PATHS = ["/direct", "/filtered", "/gzip"]
 
 
 @pytest.fixture
@@ -46,8 +47,9 @@ def nginx(redis, make_nginx):
 @pytest.fixture
 def open_secure(nginx, send_request):
     def open_(path, **options):
+        headers = [("Accept-Encoding", "gzip")]
         port = nginx.port_of("PORT2")
-        return send_request(nginx, path, port=port, **options).open()
+        return send_request(nginx, path, port=port, headers=headers, **options).open()
 
     return open_
 
