@@ -1,10 +1,10 @@
-"""Direct writing is used where it may be, and nowhere else; a burst costs few system calls."""
+"""What direct writing spares. Where it is used is told by test_filters_every_way.py."""
 
 import pytest
 
 from harness import Http2Connection, http_request, make_certificate
 
-# Only nginx's debug log tells the ways apart: the bytes are the same (test_transports.py).
+# Only nginx's debug log tells the ways apart: the bytes are the same.
 CONF = """
 load_module @MODULE@;
 worker_processes 1;
@@ -28,14 +28,6 @@ http {
             sse_retry off;
             sse_greeting hello;
             expires 1h;
-        }
-        location = /direct-off { sse_subscribe c; sse_direct off; }
-        location = /gzip { sse_subscribe c; gzip on; gzip_types text/event-stream; }
-        location = /limit_rate { sse_subscribe c; limit_rate 2m; }
-        location = /sub_filter {
-            sse_subscribe c;
-            sub_filter_types text/event-stream;
-            sub_filter "{never in a message}" "";
         }
         location = /two { sse_subscribe c d; }
         location = /ping { return 200 pong; }
@@ -69,25 +61,11 @@ def filter_calls_per_message(redis, nginx, stream):
     return (calls() - before) / len(MESSAGES)
 
 
-@pytest.mark.parametrize("path", ["/direct", "/greeting"])
 @pytest.mark.parametrize("version", ["1.1", "1.0"])
-def test_plain_http_is_written_directly(redis, nginx, open_stream, path, version):
-    stream = open_stream(nginx, path, version=version)
+def test_a_greeting_is_followed_by_direct_writing(redis, nginx, open_stream, version):
+    stream = open_stream(nginx, "/greeting", version=version)
     stream.next_block()
     assert filter_calls_per_message(redis, nginx, stream) == 0
-
-
-def test_tls_is_written_directly(redis, nginx, open_stream):
-    stream = open_stream(nginx, "/direct", port=nginx.port_of("PORT2"), tls=True)
-    stream.next_block()
-    assert filter_calls_per_message(redis, nginx, stream) == 0
-
-
-@pytest.mark.parametrize("path", ["/direct-off", "/gzip", "/limit_rate", "/sub_filter"])
-def test_what_has_a_filter_goes_through_the_filters(redis, nginx, open_stream, path):
-    stream = open_stream(nginx, path, headers=[("Accept-Encoding", "gzip")])
-    stream.next_block()
-    assert filter_calls_per_message(redis, nginx, stream) >= 1
 
 
 def test_http_2_goes_through_the_filters(redis, nginx):
