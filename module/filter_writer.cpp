@@ -77,7 +77,7 @@ SendResult FilterWriter::send(const Batch& batch) {
 SendResult::State FilterWriter::flush() {
   const SendResult::State state = output(nullptr);
   const ngx_connection_t* c = r_->connection;
-  if (state != SendResult::State::blocked || !c->write->ready || !(r_->out != nullptr || (c->buffered & NGX_LOWLEVEL_BUFFERED))) {
+  if (state == SendResult::State::failed || !c->write->ready || !(r_->out != nullptr || (c->buffered & NGX_LOWLEVEL_BUFFERED))) {
     return state;
   }
   // A filter that has nothing left of its own (gzip) does not pass the call on, whatever is left behind it.
@@ -100,13 +100,15 @@ SendResult::State FilterWriter::output(ngx_chain_t* chain) {
   if (rc == NGX_ERROR) {
     return SendResult::State::failed;
   }
-  if (busy_ == nullptr && r_->out == nullptr && !r_->connection->buffered) {
+  const ngx_connection_t* c = r_->connection;
+  // A filter may say that it holds something (some always do): that comes with what follows, as long as the socket takes bytes.
+  if (busy_ == nullptr && r_->out == nullptr && (!c->buffered || c->write->ready)) {
     in_flight_ms_.reset();
     free_ssl_buffer(socket_connection(r_));
     return SendResult::State::ready;
   }
   // Limited by rate, the connection's timer calls again.
-  if (!r_->connection->write->delayed && ngx_handle_write_event(r_->connection->write, 0) != NGX_OK) {
+  if (!c->write->delayed && ngx_handle_write_event(c->write, 0) != NGX_OK) {
     return SendResult::State::failed;
   }
   return SendResult::State::blocked;
