@@ -214,8 +214,8 @@ void Stream::finalize() {
   if (ending_ == Ending::clean) {
     ngx_http_finalize_request(r, ngx_http_send_special(r, NGX_HTTP_LAST));
   } else {
-    if (!is_http2_or_3(r)) {
-      // Reset: what the client has not read must not linger in the socket's buffer.
+    if (!is_http2_or_3(r) && opened_ms_ != 0) {
+      // Reset: what the client has not read must not linger in the socket's buffer. Before the stream opened, it is an answer of nginx's.
       const linger at_once{1, 0};
       if (setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once)) == -1) {
         ngx_log_error(NGX_LOG_INFO, c->log, ngx_socket_errno, "setsockopt(SO_LINGER) failed, ignored");
