@@ -112,7 +112,8 @@ bool Stream::send_header() {
     return false;
   }
   if (preamble.empty()) {
-    return ngx_http_send_special(r_, NGX_HTTP_FLUSH) != NGX_ERROR && flush_http2_session(r_);
+    return ngx_http_send_special(r_, NGX_HTTP_FLUSH) != NGX_ERROR && flush_http2_session(r_) &&
+           writer_->flush() != SendResult::State::failed;  // which gives OpenSSL's buffer back
   }
   SegmentRef segment = Segment::copy_of(preamble, worker_.hub().memory());
   Batch batch(preamble.size());
