@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import pytest
 
-from harness import Http2Connection, make_certificate
+from harness import Http2Connection, WireError, make_certificate
 
 # Only nginx's debug log tells the ways apart.
 CONF = """
@@ -22,8 +22,9 @@ http {
     access_log off;
     sse_broker @BROKER@;
     sse_payload json;
-    sse_retry off;
+    sse_retry 7s;
     sse_keepalive 50ms;
+    sse_drain 2s;
     ssl_certificate certificate.pem;
     ssl_certificate_key key.pem;
     ssl_protocols TLSv1.2 TLSv1.3;
@@ -104,6 +105,7 @@ http {
         location = /error-page { error_page 418 = @stream; return 418; }
         location @stream { sse_subscribe c; }
 
+        location = /other { sse_subscribe o; }
         location = /empty { return 200 ""; }
         location = /yes { return 204; }
     }
@@ -204,6 +206,14 @@ WAYS = [
     Way("/error-page", BESIDE),
 ]
 
+# One of each kind: the ends of the others are the same.
+ENDINGS = [
+    way
+    for way in WAYS
+    if way.path in ("/plain", "/direct-off", "/gzip", "/sub_filter", "/not-chunked", "/added-after")
+    and (way.headers, way.preface) in (((), b""), (GZIP, b""))
+]
+
 # 300 KiB that no compression makes fit into a socket's buffer.
 LARGE = random.Random(1).randbytes(150 * 1024).hex()
 
@@ -258,6 +268,10 @@ def open_way(nginx, send_request):
 
 def is_end(event):
     return event.data == "end"
+
+
+def is_large(event):
+    return event.data == LARGE
 
 
 def is_reset(event):
@@ -319,3 +333,37 @@ def test_a_slow_reader_gets_the_same_bytes(redis, open_way, way):
     stream.events_until(is_end)
     stream.events_until(is_end)
     assert without_keepalives(stream) == without_keepalives(reference)
+
+
+@pytest.mark.parametrize("way", ENDINGS, ids=str)
+def test_its_end_comes_whole_behind_the_event_that_a_slow_reader_is_in_the_middle_of(
+    redis, nginx, open_way, pool, way
+):
+    stream = open_way(way, slow=True)  # the first to end, of many
+    others = pool.open(nginx, "/other", 20)
+    reference = open_way(WAYS[0])
+    redis.publish_all("c", [f'{{"data":"{LARGE}"}}', '{"data":"not any more"}'])
+    reference.events_until(is_large)
+    nginx.signal_quit()
+    pool.run_until(lambda: others[0].end == "clean", "the second stream ends")
+
+    blocks = [block for block in stream.read_to_end() if block.comment is None]
+    assert [block.data for block in blocks] == [None, LARGE, None]
+    assert [block.retry for block in blocks] == [7000, None, 7000]
+    assert stream.end == "clean"
+
+
+def test_trailers_come_at_the_end(redis, nginx, open_way, pool):
+    stream = open_way(Way("/trailer", THROUGH))
+    with Http2Connection(nginx.port_of("PORT3")) as connection:
+        second = connection.open("/trailer")
+        pool.open(nginx, "/other", 20)
+        redis.publish("c", "x")
+        stream.next_event()
+        nginx.signal_quit()
+        with pytest.raises(WireError, match="trailers"):
+            stream.read_to_end()
+        assert stream.connection.wire.endswith(b"\r\n0\r\nX-Events: 1\r\n\r\n")
+        assert [block.data for block in second.read_to_end() if block.data] == ["x"]
+        assert second.end == "clean"
+        assert second.trailers == {"x-events": "1"}

@@ -2,10 +2,11 @@
 
 import random
 import ssl
+from contextlib import ExitStack
 
 import pytest
 
-from harness import Http2Connection, make_certificate
+from harness import Http2Connection, make_certificate, wait_until
 
 CONF = """
 load_module @MODULE@;
@@ -84,3 +85,72 @@ def test_on_http_2_as_well(redis, nginx, open_stream, path):
         slow = connection.open(path)
         publish_one_by_one(redis, reader, 100)
         assert [event.data for event in slow.take(100)] == [message(i) for i in range(100)]
+
+
+MEMORY_CONF = """
+load_module @MODULE@;
+worker_processes 1;
+error_log error.log debug;
+pid nginx.pid;
+events { worker_connections 256; }
+http {
+    @TEMP_PATHS@
+    access_log off;
+    sse_broker @BROKER@;
+    ssl_certificate certificate.pem;
+    ssl_certificate_key key.pem;
+    ssl_buffer_size 12345;  # nothing else in nginx has this size
+    server {
+        listen 127.0.0.1:@PORT@ ssl;
+        listen 127.0.0.1:@PORT2@ ssl http2;
+        location = /direct { sse_subscribe c; }
+        location = /filtered { sse_subscribe c; sse_direct off; }
+        location = /gzip { sse_subscribe c; gzip on; gzip_types text/event-stream; }
+        location = /silent { sse_subscribe c; sse_retry off; }
+        location = /silent-filtered { sse_subscribe c; sse_retry off; sse_direct off; }
+    }
+}
+"""
+
+
+def ssl_buffers(nginx):
+    """How many buffers for OpenSSL the worker has allocated, and how many it holds now."""
+    lines = nginx.log_lines(r"\[debug\].*(malloc|free): ")
+    held, allocated = set(), 0
+    for line in lines:
+        words = line.split()
+        address, _, size = words[-1].partition(":")
+        if words[-2] == "malloc:" and size == "12345":
+            held.add(address)
+            allocated += 1
+        elif words[-2] == "free:":
+            held.discard(address)
+    return allocated, len(held)
+
+
+@pytest.mark.parametrize("path", ["/direct", "/filtered", "/gzip", "/silent", "/silent-filtered"])
+@pytest.mark.parametrize("http2", [False, True], ids=["http/1.1", "http/2"])
+def test_no_buffer_of_openssl_stays_with_an_idle_stream(
+    redis, make_nginx, open_stream, path, http2
+):
+    nginx = make_nginx(MEMORY_CONF, BROKER=redis.url)
+    make_certificate(nginx.directory)
+    nginx.start()
+    with ExitStack() as stack:
+        if http2:
+            connections = [Http2Connection(nginx.port_of("PORT2"), tls=True) for _ in range(3)]
+            streams = [stack.enter_context(connection).open(path) for connection in connections]
+        else:
+            headers = [("Accept-Encoding", "gzip")]
+            streams = [open_stream(nginx, path, tls=True, headers=headers) for _ in range(3)]
+
+        def is_returned():
+            allocated, held = ssl_buffers(nginx)
+            return allocated >= 3 and held == 0
+
+        wait_until(is_returned, "the buffers of the headers are returned")
+        for size in (10, 100_000):
+            redis.publish("c", "x" * size)
+            for stream in streams:
+                assert stream.next_event().data == "x" * size
+            wait_until(is_returned, "the buffers of an event are returned")

@@ -67,6 +67,8 @@ class Http2Connection:
             stream = self._streams.get(getattr(event, "stream_id", None))
             if isinstance(event, h2.events.ResponseReceived):
                 stream.head = dict(event.headers)
+            elif isinstance(event, h2.events.TrailersReceived):
+                stream.trailers = dict(event.headers)
             elif isinstance(event, h2.events.DataReceived):
                 stream.received.append(event.data)
                 if stream.acknowledges and event.flow_controlled_length:
@@ -119,6 +121,7 @@ class Http2Stream(BlockReader):
         self.stream_id = stream_id
         self.path = path
         self.head = None
+        self.trailers = None
         self.end = None
         self.acknowledges = acknowledges
         self.received = []
