@@ -55,6 +55,18 @@ class Http2Connection:
         self._protocol.reset_stream(stream.stream_id, error_code=8)
         self._flush()
 
+    def acknowledge(self, stream):
+        """Opens the windows for all that a stream which does not acknowledge has received."""
+        if stream.unacknowledged:
+            self._protocol.acknowledge_received_data(stream.unacknowledged, stream.stream_id)
+            stream.unacknowledged = 0
+            self._flush()
+
+    def set_window(self, size):
+        """What each stream may have on its way, also those that are open."""
+        self._protocol.update_settings({h2.settings.SettingCodes.INITIAL_WINDOW_SIZE: size})
+        self._flush()
+
     def pump(self, deadline):
         """Receives once and hands every frame to its stream."""
         data = self._connection.receive(deadline)
@@ -71,10 +83,9 @@ class Http2Connection:
                 stream.trailers = dict(event.headers)
             elif isinstance(event, h2.events.DataReceived):
                 stream.received.append(event.data)
-                if stream.acknowledges and event.flow_controlled_length:
-                    self._protocol.acknowledge_received_data(
-                        event.flow_controlled_length, event.stream_id
-                    )
+                stream.unacknowledged += event.flow_controlled_length
+                if stream.acknowledges and stream.end is None:
+                    self.acknowledge(stream)
             elif isinstance(event, h2.events.StreamEnded):
                 stream.end = "clean"
             elif isinstance(event, h2.events.StreamReset) and stream.end is None:
@@ -124,6 +135,7 @@ class Http2Stream(BlockReader):
         self.trailers = None
         self.end = None
         self.acknowledges = acknowledges
+        self.unacknowledged = 0  # bytes
         self.received = []
 
     def __repr__(self):
