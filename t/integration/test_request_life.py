@@ -57,6 +57,7 @@ http {
         location = /ssi { sse_subscribe c; ssi on; ssi_types text/event-stream; }
         location = /part { return 200 ": part\\n\\n"; }
         location = /word { return 200 "included"; }
+        location = /file { sendfile on; alias file.txt; }
     }
     server {
         listen 127.0.0.1:@PORT3@;
@@ -132,6 +133,22 @@ def test_the_subrequests_of_messages_run_in_their_order(redis, nginx, open_strea
         redis.publish_all("c", [f"{i} {include}", f"{i} a {include} b {include} c", f"{i} end"])
         texts = [event.data for event in stream.take(3)]
         assert texts == [f"{i} included", f"{i} a included b included c", f"{i} end"]
+
+
+@pytest.mark.parametrize("tls", [False, True], ids=["plain", "tls"])
+def test_messages_may_include_a_file_that_a_slow_reader_gets_piece_by_piece(
+    redis, nginx, open_stream, tls
+):
+    content = "0123456789" * 20_000
+    (nginx.directory / "file.txt").write_text(content)
+    options = {"receive_buffer": 16_384, "max_segment": 1400, "tls": tls}
+    stream = open_stream(nginx, "/ssi", port=nginx.port_of("PORT2" if tls else "PORT"), **options)
+    include = '<!--#include virtual="/file" -->'
+    for _ in range(3):
+        redis.publish_all("c", [f"before {include} after", f"{include}{include}", "end"])
+    for _ in range(3):
+        texts = [event.data for event in stream.take(3)]
+        assert texts == [f"before {content} after", content + content, "end"]
 
 
 BODY_LATE = b"GET /events/c HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\n"
