@@ -5,7 +5,7 @@ declare -A packages=(
   [build]="g++ make libhiredis-dev rapidjson-dev"
   [nginx_dev]="nginx-dev"
   [run]="nginx redis-server curl"
-  [test]="cmake ninja-build libgtest-dev libgmock-dev openssl binutils python3-venv chromium chromium-driver
+  [test]="cmake ninja-build libgtest-dev libgmock-dev openssl binutils iproute2 util-linux python3-venv chromium chromium-driver
     libnginx-mod-nchan libnginx-mod-http-headers-more-filter libnginx-mod-http-subs-filter libnginx-mod-http-brotli-filter
     libnginx-mod-http-lua"
   [check]="cmake ninja-build libgtest-dev libgmock-dev clang-format clang-tidy cppcheck shellcheck python3"

@@ -2,6 +2,8 @@
 
 import os
 import socket
+import subprocess
+import sys
 
 import pytest
 
@@ -11,6 +13,7 @@ from harness import (
     DnsServer,
     EventStreamError,
     EventStreamParser,
+    FailingNetwork,
     HeldPort,
     Http2Connection,
     Redis,
@@ -187,6 +190,41 @@ def test_http_2_streams_share_a_connection_and_obey_their_windows(file_server):
             assert stream.read_to_end() == [] and stream.end == "clean"
         assert len(b"".join(stalled.received)) == 100
         connection.reset(stalled)
+
+
+def test_an_http_2_stream_may_acknowledge_later_what_came_earlier(file_server):
+    with Http2Connection(file_server.port_of("PORT2"), window=100) as connection:
+        stream = connection.open("/events", acknowledges=False)
+        with pytest.raises(WaitTimeout):
+            stream.take(1000, timeout=0.1)
+        assert len(stream.body) == 100
+        stream.acknowledges = True
+        connection.acknowledge(stream)
+        stream.read_to_end()
+        assert stream.body == b"".join(b"data: %d\n\n" % i for i in range(1000))
+
+
+def test_a_failing_network_carries_bytes_until_it_fails():
+    server = (
+        "import socket; listening = socket.create_server(('10.0.0.1', 8000));"
+        "print(flush=True); client, _ = listening.accept();"
+        "client.sendall(client.recv(9)); client.recv(9)"
+    )
+    with FailingNetwork() as network:
+        command = [*network.server_command, sys.executable, "-c", server]
+        with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+            process.stdout.readline()
+            with network.make_socket() as client:
+                client.settimeout(5)
+                client.connect((network.address, 8000))
+                client.sendall(b"hello")
+                assert client.recv(9) == b"hello"
+                network.fail()
+                client.sendall(b"lost")
+            # Not even the client's end arrives.
+            with pytest.raises(subprocess.TimeoutExpired):
+                process.wait(0.2)
+            process.kill()
 
 
 def test_a_pool_reads_many_streams_to_their_end(file_server, pool):

@@ -9,6 +9,7 @@ from .event_stream import Block, EventStreamError, EventStreamParser
 from .http2_client import Http2Connection
 from .http_client import HttpConnection, Response, http_request
 from .http_wire import ChunkedDecoder, ResponseHead, WireError
+from .network import FailingNetwork
 from .nginx_server import Nginx
 from .ports import HeldPort
 from .redis_server import Redis
@@ -23,6 +24,7 @@ __all__ = [
     "DnsServer",
     "EventStreamError",
     "EventStreamParser",
+    "FailingNetwork",
     "HeldPort",
     "Http2Connection",
     "HttpConnection",

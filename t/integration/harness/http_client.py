@@ -12,6 +12,7 @@ from .http_wire import (
     parse_head,
     request_head,
 )
+from .network import LOOPBACK
 from .waiting import DEFAULT_TIMEOUT, Deadline, WaitTimeout
 
 RECEIVE_SIZE = 1 << 18
@@ -34,30 +35,32 @@ class HttpConnection:
     """One TCP (or TLS) connection. `wire` keeps every byte received.
 
     `tls` may also name the only version to speak, e.g. ssl.TLSVersion.TLSv1_2. The preface goes
-    out before anything else, also before the TLS handshake.
+    out before anything else, also before the TLS handshake. `receive_size` is the most that one
+    receive() takes; a test may change it at any time.
     """
 
     def __init__(
         self,
         port,
         *,
-        host="127.0.0.1",
+        network=LOOPBACK,
         tls=False,
         receive_buffer=None,
         max_segment=None,
         preface=b"",
     ):
-        raw = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        raw = network.make_socket()
         # Both options count only when set before the handshake.
         if receive_buffer is not None:
             raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         if max_segment is not None:
             raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, max_segment)
         raw.settimeout(DEFAULT_TIMEOUT)
-        raw.connect((host, port))
+        raw.connect((network.address, port))
         raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         raw.sendall(preface)
         self.socket = unverified_tls(version=tls).wrap_socket(raw) if tls else raw
+        self.receive_size = RECEIVE_SIZE
         self.wire = bytearray()
         self._unread = b""
 
@@ -76,7 +79,7 @@ class HttpConnection:
             return data
         self.socket.settimeout(deadline.remaining())
         try:
-            data = self.socket.recv(RECEIVE_SIZE)
+            data = self.socket.recv(self.receive_size)
         except TimeoutError:
             raise WaitTimeout(f"{deadline.what}: not within {deadline.timeout:g} s") from None
         self.wire += data

@@ -4,10 +4,10 @@ import contextlib
 import os
 import re
 import signal
-import socket
 import subprocess
 
 from . import processes
+from .network import LOOPBACK
 from .ports import HeldPort
 from .waiting import WaitTimeout, wait_until
 
@@ -39,6 +39,7 @@ class Nginx:
         self.directory = directory
         self.binary = binary
         self.environment = {**os.environ, **environment}
+        self.network = LOOPBACK  # where it runs
         self.process = None
         self._was_started = False
         self.expected_faults = []  # patterns of log lines that the test provokes
@@ -190,7 +191,8 @@ class Nginx:
         if os.geteuid() == 0:
             # Otherwise the workers could not enter the test's folder.
             directives += " user root;"
-        command = [self.binary, "-p", str(self.directory), "-c", "nginx.conf"]
+        command = [*self.network.server_command, self.binary]
+        command += ["-p", str(self.directory), "-c", "nginx.conf"]
         return [*command, "-e", "error.log", "-g", directives, *arguments]
 
     def _value(self, match):
@@ -206,7 +208,9 @@ class Nginx:
             return False
         try:
             for port in self._ports.values():
-                socket.create_connection(("127.0.0.1", port.number), timeout=1).close()
+                with self.network.make_socket() as client:
+                    client.settimeout(1)
+                    client.connect((self.network.address, port.number))
         except ConnectionRefusedError:
             return False
         return True
