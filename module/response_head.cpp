@@ -1,9 +1,6 @@
 #include "response_head.hpp"
 
-#include <netinet/tcp.h>
-
 #include <algorithm>
-#include <climits>
 
 #include "frame.hpp"
 
@@ -62,19 +59,10 @@ bool flush_http2_session(ngx_http_request_t* r) {
 
 void set_socket_options(ngx_http_request_t* r) {
   ngx_connection_t* c = r->connection;
-  const LocConf& conf = loc_conf(r);
   auto* core = static_cast<ngx_http_core_loc_conf_t*>(ngx_http_get_module_loc_conf(r, ngx_http_core_module));
   // nginx sets it for keepalive connections and proxies, not for a content handler's response.
   if (core->tcp_nodelay && !is_http2_or_3(r)) {
     ngx_tcp_nodelay(c);
-  }
-  if (conf.send_timeout_ms != 0 && c->type == SOCK_STREAM && c->sockaddr->sa_family != AF_UNIX) {
-    // A peer that vanished accepts bytes into our socket's buffer for a long time.
-    // A second more than our own clock, which knows better why it ends a stream.
-    const auto timeout_ms = static_cast<unsigned int>(std::min<std::uint64_t>(conf.send_timeout_ms + 1000, INT_MAX));
-    if (setsockopt(c->fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout_ms, sizeof(timeout_ms)) == -1) {
-      ngx_log_error(NGX_LOG_INFO, c->log, ngx_socket_errno, "setsockopt(TCP_USER_TIMEOUT) failed, ignored");
-    }
   }
 }
 

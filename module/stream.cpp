@@ -92,6 +92,9 @@ void Stream::confirmed() {
   }
   opened_ms_ = now_ms();
   set_socket_options(r_);
+  if (conf_.send_timeout_ms != 0) {
+    worker_.watch(*this);
+  }
   r_->write_event_handler = handle_write;
   if (direct) {
     writer_ = &direct_writer_;
@@ -190,6 +193,13 @@ void Stream::cut(CloseReason reason) {
   }
 }
 
+void Stream::watch_peer() {
+  if (ending_ == Ending::none && peer_watch_.is_gone(r_->connection, conf_.send_timeout_ms, now_ms())) {
+    ++worker_.hub().counters().timed_out;
+    cut(CloseReason::slow);
+  }
+}
+
 void Stream::end(CloseReason reason) {
   record_.close_reason = reason;
   ending_ = Ending::clean;
@@ -236,6 +246,7 @@ void Stream::leave() {
     static_cast<ListNode<AllStreams>&>(*this).unlink();
     worker_.admission().stream_ends();
   }
+  static_cast<ListNode<WatchedStreams>&>(*this).unlink();
   static_cast<ListNode<EndedStreams>&>(*this).unlink();
   static_cast<ListNode<PostingStreams>&>(*this).unlink();
 }

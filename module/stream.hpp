@@ -6,6 +6,7 @@
 #include "filter_writer.hpp"
 #include "list.hpp"
 #include "loop_event.hpp"
+#include "peer_watch.hpp"
 #include "pubsub_source.hpp"
 #include "request_record.hpp"
 #include "sink.hpp"
@@ -16,12 +17,17 @@ namespace sse::ngx {
 class Worker;
 
 struct AllStreams;  // tags of the worker's lists
+struct WatchedStreams;
 struct EndedStreams;
 struct PostingStreams;
 
 // Lives in the request's pool: it leaves the broker in the request's cleanup, and lets go of the bytes in the pool's, when no transport
 // points at them any more.
-class Stream final : public Sink, public ListNode<AllStreams>, public ListNode<EndedStreams>, public ListNode<PostingStreams> {
+class Stream final : public Sink,
+                     public ListNode<AllStreams>,
+                     public ListNode<WatchedStreams>,
+                     public ListNode<EndedStreams>,
+                     public ListNode<PostingStreams> {
  public:
   // Null when out of memory.
   static Stream* create(ngx_http_request_t* r, Worker& worker, PubsubSource& source, std::vector<ChannelName> channels);
@@ -40,6 +46,9 @@ class Stream final : public Sink, public ListNode<AllStreams>, public ListNode<E
 
   // Cuts the connection, soon.
   void cut(CloseReason reason);
+
+  // Cuts the connection, soon, if its client has vanished.
+  void watch_peer();
 
   // Carries out what end() or abort() asked for. The stream may be gone afterwards.
   void finalize();
@@ -83,6 +92,7 @@ class Stream final : public Sink, public ListNode<AllStreams>, public ListNode<E
   std::string channel_names_;
   FilterWriter filter_writer_;
   DirectWriter direct_writer_;
+  PeerWatch peer_watch_;
   Writer* writer_ = &filter_writer_;
   LoopEvent timer_ = LoopEvent::calling<Stream, &Stream::time_is_over>(this);  // to open, then to live
   std::uint64_t opened_ms_ = 0;

@@ -125,7 +125,23 @@ void Worker::arm_keepalive_timer() {
 
 void Worker::sweep() {
   hub_.check_timeouts(now_ms());
+  watch_peers();
   sweep_timer_.set_timer(kSweepMs);
+}
+
+// As many as a slice allows: with very many streams, a round takes several sweeps.
+void Worker::watch_peers() {
+  if (to_watch_.empty()) {
+    to_watch_.splice_back(watched_);
+  }
+  SliceDeadline deadline;
+  while (Stream* stream = to_watch_.front()) {
+    if (deadline.is_over()) {
+      break;
+    }
+    watched_.push_back(*stream);
+    stream->watch_peer();
+  }
 }
 
 void Worker::add_ended(Stream& stream) {

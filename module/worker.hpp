@@ -36,6 +36,9 @@ class Worker final : private FlushScheduler, private ExitObserver {
   Admission& admission() { return admission_; }
   bool is_draining() const { return drain_.has_begun(); }
 
+  // The stream is to be cut when its client vanishes.
+  void watch(Stream& stream) { watched_.push_back(stream); }
+
   // The stream's end is to be carried out when the hub has returned.
   void add_ended(Stream& stream);
 
@@ -48,6 +51,7 @@ class Worker final : private FlushScheduler, private ExitObserver {
   void worker_exits_at_once() override;
   void flush();
   void sweep();
+  void watch_peers();
   void arm_keepalive_timer();
   void run_posted_requests();
   void finalize_ended();
@@ -60,6 +64,8 @@ class Worker final : private FlushScheduler, private ExitObserver {
   Hub hub_{*this};
   Admission admission_;
   List<Stream, AllStreams> streams_;
+  List<Stream, WatchedStreams> watched_;
+  List<Stream, WatchedStreams> to_watch_;  // the rest of a round
   List<Stream, EndedStreams> ended_;
   List<Stream, PostingStreams> posting_;
   std::map<std::string, std::unique_ptr<RedisBroker>> brokers_;  // by BrokerConf::key
