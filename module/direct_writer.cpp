@@ -88,7 +88,7 @@ SendResult DirectWriter::send(const Batch& batch) {
     accepted -= static_cast<std::size_t>(unsent->buf->last - unsent->buf->pos);
   }
   if (c_->buffered) {
-    in_flight_ms_ = batch.begin()->due_ms;
+    in_flight_ms_ = batch.newest_due_ms();
   }
   if (accepted == batch.bytes() && !c_->buffered) {
     return {accepted, flush()};

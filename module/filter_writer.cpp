@@ -43,7 +43,6 @@ ngx_chain_t* FilterWriter::add(const Piece& piece) {
   link->next = nullptr;
   auto* in_flight = reinterpret_cast<InFlight*>(link->buf);
   in_flight->segment = SegmentRef(piece.segment);
-  in_flight->due_ms = piece.due_ms;
 
   ngx_buf_t* buf = &in_flight->buf;
   ngx_memzero(buf, sizeof(*buf));
@@ -68,9 +67,7 @@ SendResult FilterWriter::send(const Batch& batch) {
       link->buf->flush = 1;
     }
   }
-  if (!in_flight_ms_) {
-    in_flight_ms_ = batch.begin()->due_ms;
-  }
+  in_flight_ms_ = batch.newest_due_ms();
   return {batch.bytes(), output(chain)};
 }
 
@@ -112,10 +109,6 @@ SendResult::State FilterWriter::output(ngx_chain_t* chain) {
     return SendResult::State::failed;
   }
   return SendResult::State::blocked;
-}
-
-std::optional<std::uint64_t> FilterWriter::oldest_in_flight_ms() const {
-  return busy_ == nullptr ? in_flight_ms_ : reinterpret_cast<const InFlight*>(busy_->buf)->due_ms;
 }
 
 std::size_t FilterWriter::in_flight_bytes() const {

@@ -16,7 +16,7 @@ class FilterWriter final : public Writer {
 
   SendResult send(const Batch& batch) override;
   std::size_t batch_limit() const override { return kBatchBytes; }
-  std::optional<std::uint64_t> oldest_in_flight_ms() const override;
+  std::optional<std::uint64_t> oldest_in_flight_ms() const override { return in_flight_ms_; }
   std::size_t in_flight_bytes() const override;
   SendResult::State flush() override;
 
@@ -28,7 +28,6 @@ class FilterWriter final : public Writer {
   struct InFlight {
     ngx_buf_t buf;  // first: nginx's pointer leads back to this
     SegmentRef segment;
-    std::uint64_t due_ms;
     InFlight* next;  // of all that this writer made
   };
 

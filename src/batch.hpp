@@ -1,6 +1,7 @@
 // What one subscriber is given in one system call: pieces of shared memory, in the order of the wire.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -26,13 +27,17 @@ class Batch {
  public:
   static constexpr std::size_t kMaxPieces = 64;  // fewer than any IOV_MAX
 
-  explicit Batch(std::size_t limit_bytes) : limit_bytes_(limit_bytes) {}
+  // `due_span_ms`: the batch takes no bytes that became due so much earlier or later than its first.
+  explicit Batch(std::size_t limit_bytes, std::uint64_t due_span_ms = UINT64_MAX) : limit_bytes_(limit_bytes), due_span_ms_(due_span_ms) {}
 
   const Piece* begin() const { return pieces_.data(); }
   const Piece* end() const { return pieces_.data() + count_; }
   bool empty() const { return count_ == 0; }
   bool is_full() const { return count_ == kMaxPieces || bytes_ >= limit_bytes_; }
   std::size_t bytes() const { return bytes_; }
+  bool is_due_limited() const { return due_span_ms_ != UINT64_MAX; }
+  // When its newest piece became due.
+  std::uint64_t newest_due_ms() const { return newest_due_ms_; }
 
   // Takes the piece, shortened to what the limit allows; nothing when full. Adjacent bytes of one subscription become one piece.
   void add(Piece piece) {
@@ -43,11 +48,16 @@ class Batch {
     if (piece.size == 0) {
       return;
     }
+    if (count_ != 0 && due_distance_ms(piece) > due_span_ms_) {
+      limit_bytes_ = bytes_;  // nothing that comes after it may overtake it
+      return;
+    }
     if (count_ != 0) {
       Piece& last = pieces_[count_ - 1];
       if (last.subscription == piece.subscription && last.source == piece.source && last.data + last.size == piece.data) {
         last.size += piece.size;
         bytes_ += piece.size;
+        newest_due_ms_ = std::max(newest_due_ms_, piece.due_ms);
         return;
       }
     }
@@ -56,13 +66,21 @@ class Batch {
     }
     pieces_[count_++] = piece;
     bytes_ += piece.size;
+    newest_due_ms_ = std::max(newest_due_ms_, piece.due_ms);
   }
 
  private:
+  std::uint64_t due_distance_ms(const Piece& piece) const {
+    const std::uint64_t first_ms = begin()->due_ms;
+    return piece.due_ms > first_ms ? piece.due_ms - first_ms : first_ms - piece.due_ms;
+  }
+
   std::array<Piece, kMaxPieces> pieces_;
   std::size_t count_ = 0;
   std::size_t bytes_ = 0;
   std::size_t limit_bytes_;
+  std::uint64_t due_span_ms_;
+  std::uint64_t newest_due_ms_ = 0;
 };
 
 }  // namespace sse

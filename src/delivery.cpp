@@ -12,12 +12,19 @@ namespace {
 
 constexpr std::string_view kKeepalive = "keepalive";
 
+// Who catches up gets old and new bytes apart: of a batch that a transport took whole, it cannot tell which bytes have not left.
+constexpr std::uint64_t kCatchUpSpanMs = 100;
+
 }  // namespace
 
 void Delivery::begin(Subscriber& subscriber, std::uint64_t now_ms) {
   ++counters_.subscribers_opened;
   keepalives_.touch(subscriber, now_ms);
-  write(subscriber, now_ms);
+  if (subscriber.sink_.oldest_in_flight_ms()) {
+    block(subscriber);  // what goes before the first frame has not left
+  } else {
+    write(subscriber, now_ms);
+  }
 }
 
 void Delivery::write(Subscriber& subscriber, std::uint64_t now_ms) {
@@ -25,7 +32,7 @@ void Delivery::write(Subscriber& subscriber, std::uint64_t now_ms) {
     drop_overrun(subscriber, now_ms);
   }
   while (!subscriber.is_caught_up()) {  // at most what the logs hold, and mostly once: a socket's buffer is smaller
-    Batch batch(subscriber.sink_.batch_limit());
+    Batch batch(subscriber.sink_.batch_limit(), subscriber.blocked_ ? kCatchUpSpanMs : UINT64_MAX);
     subscriber.gather(batch);
     if (batch.empty()) {
       break;

@@ -188,7 +188,7 @@ void Subscriber::gather(Batch& batch) {
     }
   }
   const bool own_first = own_.size != 0;
-  if (due == 1 && !own_first && pinned_.size == 0 && (mid_frame_ == nullptr || mid_frame_ == only)) {
+  if (due == 1 && !own_first && !batch.is_due_limited() && pinned_.size == 0 && (mid_frame_ == nullptr || mid_frame_ == only)) {
     gather_one_log(batch, *only);
     return;
   }

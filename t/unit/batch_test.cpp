@@ -15,6 +15,12 @@ class BatchTest : public ::testing::Test {
   // `size` bytes at `offset` of the memory that all pieces of these tests are of.
   Piece piece(std::size_t offset, std::size_t size) { return {memory_ + offset, size, nullptr, &subscription_, 7, Piece::Source::log}; }
 
+  Piece piece_due(std::size_t offset, std::size_t size, std::uint64_t due_ms) {
+    Piece due = piece(offset, size);
+    due.due_ms = due_ms;
+    return due;
+  }
+
   static std::vector<std::string> contents(const Batch& batch) {
     std::vector<std::string> contents;
     for (const Piece& piece : batch) {
@@ -82,6 +88,30 @@ TEST_F(BatchTest, AnEmptyPieceIsNone) {
   Batch batch(100);
   batch.add(piece(0, 0));
   EXPECT_TRUE(batch.empty());
+}
+
+TEST_F(BatchTest, KnowsWhenItsNewestPieceBecameDue) {
+  Batch batch(100);
+  batch.add(piece_due(0, 3, 7));
+  batch.add(piece_due(3, 3, 9));
+  batch.add(piece_due(10, 3, 8));
+  EXPECT_EQ(batch.newest_due_ms(), 9u);
+  EXPECT_FALSE(batch.is_due_limited());
+}
+
+TEST_F(BatchTest, TakesNoBytesThatAreMuchNewerOrOlderThanItsFirst) {
+  for (const std::uint64_t too_far_ms : {100u - 11, 100u + 11}) {
+    Batch batch(100, 10);
+    EXPECT_TRUE(batch.is_due_limited());
+    batch.add(piece_due(0, 3, 100));
+    batch.add(piece_due(3, 3, 110));
+    batch.add(piece_due(6, 3, 90));
+    batch.add(piece_due(9, 3, too_far_ms));
+    EXPECT_TRUE(batch.is_full());
+    batch.add(piece_due(9, 3, 100));  // it would overtake the one before
+    EXPECT_EQ(contents(batch), (std::vector<std::string>{"abcdefghi"}));
+    EXPECT_EQ(batch.newest_due_ms(), 110u);
+  }
 }
 
 TEST_F(BatchTest, IsFullWhenItHoldsAllThePiecesOfOneSystemCall) {

@@ -687,6 +687,58 @@ TEST_F(HubTest, WhatAConnectionHoldsCountsToo) {
   EXPECT_EQ(reader->sink.aborted, CloseReason::slow);
 }
 
+TEST_F(HubTest, WhatAConnectionHoldsFromBeforeTheOpeningCountsToo) {
+  const auto reader = waiting_reader({&news_}, with_timeout(100));
+  reader->sink.in_flight_ms = now_ms_;
+  hub_.admit(reader->subscriber);
+  flush();
+  hub_.check_timeouts(now_ms_ + 99);
+  EXPECT_FALSE(reader->sink.aborted);
+  hub_.check_timeouts(now_ms_ + 100);
+  EXPECT_EQ(reader->sink.aborted, CloseReason::slow);
+}
+
+TEST_F(HubTest, FramesFollowWhatAConnectionHoldsFromBeforeTheOpening) {
+  const auto reader = waiting_reader({&news_});
+  reader->sink.in_flight_ms = now_ms_;
+  hub_.admit(reader->subscriber);
+  flush();
+  publish(news_, "x");
+  flush();
+  EXPECT_EQ(reader->sink.bytes, "");
+  reader->sink.in_flight_ms.reset();
+  make_writable(*reader);
+  EXPECT_EQ(reader->sink.bytes, text_event("x"));
+}
+
+// So that what a transport holds is of one age.
+TEST_F(HubTest, WhoCatchesUpGetsOldAndNewBytesApart) {
+  const auto reader = open_reader({&news_});
+  reader->sink.room = 3;
+  publish(news_, "a");
+  flush();
+  publish(news_, "b");
+  flush();
+  now_ms_ += 1000;
+  publish(news_, "c");
+  publish(news_, "d");
+  flush();
+  reader->sink.sends.clear();
+  make_writable(*reader);
+  const std::size_t size = text_event("a").size();
+  EXPECT_EQ(reader->sink.sends, (std::vector<std::size_t>{size - 3 + size, 2 * size}));
+  EXPECT_EQ(reader->sink.bytes, text_event("a") + text_event("b") + text_event("c") + text_event("d"));
+}
+
+TEST_F(HubTest, WhoKeepsUpGetsAllInOneCallHoweverLateThisWorkerIs) {
+  const auto reader = open_reader({&news_});
+  publish(news_, "a");
+  now_ms_ += 1000;
+  publish(news_, "b");
+  flush();
+  EXPECT_EQ(reader->sink.sends.size(), 1u);
+}
+
 TEST_F(HubTest, AFarewellNobodyTakesIsCutToo) {
   const auto reader = open_reader({&news_}, with_timeout(100));
   reader->sink.room = 0;
