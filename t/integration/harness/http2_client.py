@@ -32,6 +32,10 @@ class Http2Connection:
             self._protocol.update_settings({h2.settings.SettingCodes.INITIAL_WINDOW_SIZE: window})
         self._flush()
 
+    @property
+    def socket(self):
+        return self._connection.socket
+
     def start(self, path, method="GET", acknowledges=True):
         """Sends a request; returns its Http2Stream. Without acknowledgement its window runs dry."""
         stream_id = self._protocol.get_next_available_stream_id()
