@@ -74,6 +74,10 @@ class BlockReader:
         deadline = Deadline(timeout, f"end of {self!r}")
         while self._read_more(deadline):
             pass
+        return self.received_blocks()
+
+    def received_blocks(self):
+        """The blocks that are there already."""
         blocks = list(self._blocks)
         self._blocks.clear()
         for block in blocks:
@@ -83,6 +87,11 @@ class BlockReader:
     @property
     def is_at_block_boundary(self):
         return self._parser.is_at_boundary
+
+    @property
+    def torn_block(self):
+        """The bytes of a block that is not complete."""
+        return self._parser.pending
 
     def _next_block(self, deadline):
         while not self._blocks:

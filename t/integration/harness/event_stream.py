@@ -28,20 +28,20 @@ class EventStreamParser:
     """Bytes in any pieces in, blocks out."""
 
     def __init__(self):
-        self._pending = b""
+        self.pending = b""  # of a block that is not complete
 
     @property
     def is_at_boundary(self):
         """Whether no block has begun that is not complete."""
-        return not self._pending
+        return not self.pending
 
     def feed(self, data):
         """Returns the blocks that these bytes complete."""
-        complete, separator, rest = (self._pending + data).rpartition(b"\n\n")
+        complete, separator, rest = (self.pending + data).rpartition(b"\n\n")
         if not separator:
-            self._pending = rest
+            self.pending = rest
             return []
-        self._pending = rest
+        self.pending = rest
         return [parse_block(block) for block in complete.split(b"\n\n")]
 
 

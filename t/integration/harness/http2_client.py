@@ -71,6 +71,10 @@ class Http2Connection:
         self._protocol.update_settings({h2.settings.SettingCodes.INITIAL_WINDOW_SIZE: size})
         self._flush()
 
+    def has_bytes(self):
+        """Whether something has arrived that was not received."""
+        return self._connection.has_bytes()
+
     def pump(self, deadline):
         """Receives once and hands every frame to its stream."""
         data = self._connection.receive(deadline)

@@ -1,5 +1,6 @@
 """A raw HTTP/1.x connection: sends heads, reads heads and bodies, hides nothing."""
 
+import select
 import socket
 import ssl
 from typing import NamedTuple
@@ -93,12 +94,9 @@ class HttpConnection:
         """Whether something has arrived that was not read: bytes or the end."""
         if self._unread:
             return True
-        self.socket.settimeout(0)
-        try:
-            self.socket.recv(1, socket.MSG_PEEK)
+        if isinstance(self.socket, ssl.SSLSocket) and self.socket.pending():
             return True
-        except BlockingIOError:
-            return False
+        return bool(select.select([self.socket], [], [], 0)[0])
 
     def read_head(self, timeout=DEFAULT_TIMEOUT):
         deadline = Deadline(timeout, "response head")
