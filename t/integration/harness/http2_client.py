@@ -36,6 +36,10 @@ class Http2Connection:
     def socket(self):
         return self._connection.socket
 
+    @property
+    def is_secure(self):
+        return self._connection.is_secure
+
     def start(self, path, method="GET", acknowledges=True):
         """Sends a request; returns its Http2Stream. Without acknowledgement its window runs dry."""
         stream_id = self._protocol.get_next_available_stream_id()

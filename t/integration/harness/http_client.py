@@ -65,6 +65,10 @@ class HttpConnection:
         self.wire = bytearray()
         self._unread = b""
 
+    @property
+    def is_secure(self):
+        return isinstance(self.socket, ssl.SSLSocket)
+
     def send(self, data):
         self.socket.sendall(data)
 
@@ -94,7 +98,7 @@ class HttpConnection:
         """Whether something has arrived that was not read: bytes or the end."""
         if self._unread:
             return True
-        if isinstance(self.socket, ssl.SSLSocket) and self.socket.pending():
+        if self.is_secure and self.socket.pending():
             return True
         return bool(select.select([self.socket], [], [], 0)[0])
 
