@@ -15,6 +15,9 @@ constexpr std::string_view kKeepalive = "keepalive";
 // Who catches up gets old and new bytes apart: of a batch that a transport took whole, it cannot tell which bytes have not left.
 constexpr std::uint64_t kCatchUpSpanMs = 100;
 
+// The log has dropped what this cursor was to get next.
+bool is_overrun(const Subscription& subscription) { return subscription.attached && subscription.offset < subscription.log->tail(); }
+
 }  // namespace
 
 void Delivery::begin(Subscriber& subscriber, std::uint64_t now_ms) {
@@ -67,6 +70,12 @@ void Delivery::write(Subscriber& subscriber, std::uint64_t now_ms) {
 }
 
 void Delivery::end(Subscriber& subscriber, CloseReason reason, std::string_view farewell, std::uint64_t now_ms) {
+  if (!subscriber.blocked_ && std::none_of(subscriber.begin(), subscriber.end(), is_overrun)) {
+    write(subscriber, now_ms);  // what was published before is due, also if its turn has not come yet
+    if (subscriber.state_ == Subscriber::State::closed) {
+      return;
+    }
+  }
   subscriber.ending_ = true;
   subscriber.end_reason_ = reason;
   if (subscriber.at_frame_boundary()) {
@@ -176,7 +185,7 @@ void Delivery::fell_out(Subscription& subscription, const LogSegment& segment, s
 
 void Delivery::drop_overrun(Subscriber& subscriber, std::uint64_t now_ms) {
   for (Subscription& subscription : subscriber) {
-    if (!subscription.attached || subscription.offset >= subscription.log->tail()) {
+    if (!is_overrun(subscription)) {
       continue;
     }
     // Not blocked, it stands at a frame boundary: this worker is behind, not the reader.

@@ -31,7 +31,8 @@ class Delivery final : public LogObserver {
   // Writes what is due to this subscriber, and puts its subscriptions where they belong afterwards.
   void write(Subscriber& subscriber, std::uint64_t now_ms);
 
-  // Ends an open stream at the next frame boundary, with `farewell` (whole events, may be empty) as its last bytes.
+  // Ends an open stream at the next frame boundary, with `farewell` (whole events, may be empty) as its last bytes. If
+  // there is room in its socket, what is due to it comes before that.
   void end(Subscriber& subscriber, CloseReason reason, std::string_view farewell, std::uint64_t now_ms);
 
   // Sends a comment to one subscriber that has been silent for its interval; false when there is none.

@@ -202,7 +202,7 @@ class World final : private FlushScheduler {
   void finish(Stream& stream) {
     if (!stream.finished && stream.subscriber.state() != Subscriber::State::closed) {
       stream.finished = true;
-      stream.reference.finish();
+      stream.reference.finish(stream.sink.blocked);
       hub_.finish(stream.subscriber, CloseReason::drain, reference::Reader::kFarewell, now_ms_);
     }
   }

@@ -377,8 +377,11 @@ class World final : private FlushScheduler {
     if (!reader.finished && reader.subscriber.state() != Subscriber::State::closed) {
       reader.finished = true;
       reader.finished_open = reader.is_open();
-      reader.reference.finish();
+      reader.reference.finish(reader.sink.blocked);
       hub_.finish(reader.subscriber, CloseReason::drain, reference::Reader::kFarewell, now_ms_);
+      if (reader.sink.ended && reader.finished_open) {
+        EXPECT_TRUE(!reader.reference.lacks_frames_before_the_end() || reader.reference.is_slow());
+      }
     }
   }
 

@@ -475,6 +475,35 @@ TEST_F(HubTest, AnEndComesWithItsFarewell) {
   EXPECT_EQ(chunked->sink.ended, CloseReason::drain);
 }
 
+TEST_F(HubTest, WhatWasPublishedBeforeTheEndComesBeforeTheFarewell) {
+  const auto reader = open_reader({&news_});
+  publish(news_, "first");
+  publish(news_, "second");
+  finish(*reader);  // no flush in between
+  EXPECT_EQ(reader->sink.bytes, text_event("first") + text_event("second") + std::string(kFarewell));
+  EXPECT_EQ(reader->sink.ended, CloseReason::drain);
+}
+
+TEST_F(HubTest, AnEndMayFindThatTheClientHasGone) {
+  const auto reader = open_reader({&news_});
+  publish(news_, "x");
+  reader->sink.broken = true;
+  finish(*reader);
+  EXPECT_EQ(reader->sink.aborted, CloseReason::client);
+  EXPECT_FALSE(reader->sink.ended);
+}
+
+TEST_F(HubTest, AnEndMayFillTheSocketAndComesWhenThereIsRoom) {
+  const auto reader = open_reader({&news_});
+  publish(news_, "first");
+  reader->sink.room = 3;
+  finish(*reader);
+  EXPECT_FALSE(reader->sink.ended);
+  make_writable(*reader);
+  EXPECT_EQ(reader->sink.bytes, text_event("first") + std::string(kFarewell));
+  EXPECT_EQ(reader->sink.ended, CloseReason::drain);
+}
+
 TEST_F(HubTest, AnEndMayBeWithoutAFarewell) {
   const auto reader = open_reader({&news_});
   finish(*reader, "");

@@ -49,11 +49,15 @@ class Reader {
     due_.push_back({channel, std::move(frame), ++sequence_, now_ms});
   }
 
-  // The stream gets no more frames of logs, but for the one that it is in the middle of.
-  void finish() {
+  // The stream gets no more frames of logs than were published before; if its connection is full, only the one that it is in the middle of.
+  void finish(bool is_full) {
     finishing_ = true;
     begun_at_finish_ = !unread_.empty();
+    last_due_ = is_full ? 0 : sequence_;
   }
+
+  // Did the end leave out what was to come before it?
+  bool lacks_frames_before_the_end() const { return !due_.empty() && due_.front().sequence <= last_due_; }
 
   // The connection took these bytes.
   void read(std::string_view bytes) {
@@ -174,10 +178,6 @@ class Reader {
   }
 
   bool begin_log_frame() {
-    if (finishing_ && !begun_at_finish_) {
-      fail("a frame of a log after the end was asked for");
-      return false;
-    }
     if (std::any_of(channels_.begin(), channels_.end(), [](const State& channel) { return channel.skipping; })) {
       if (unread_.size() < kHeader) {
         return false;
@@ -194,6 +194,10 @@ class Reader {
     }
     if (due_.empty()) {
       fail("a frame that is not due");
+      return false;
+    }
+    if (finishing_ && !begun_at_finish_ && due_.front().sequence > last_due_) {
+      fail("a frame of a log after the end was asked for");
       return false;
     }
     current_ = std::move(due_.front());
@@ -274,6 +278,7 @@ class Reader {
 
   bool finishing_ = false;
   bool begun_at_finish_ = false;  // a frame of which too little was read to know it
+  std::uint64_t last_due_ = 0;    // while finishing: the last frame that may begin
   bool got_farewell_ = false;
   bool was_reset_ = false;
   bool broken_ = false;
