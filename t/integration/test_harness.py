@@ -4,6 +4,7 @@ import os
 import socket
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -16,14 +17,18 @@ from harness import (
     FailingNetwork,
     HeldPort,
     Http2Connection,
+    Publisher,
     Redis,
     StreamEnded,
     WaitTimeout,
     WireError,
     http_request,
+    make_certificate,
     processes,
     wait_until,
 )
+from harness.publisher import UNDERWAY
+from harness.waiting import Deadline
 
 PLAIN_CONF = """
 worker_processes 2;
@@ -51,9 +56,12 @@ http {
     access_log off;
     default_type text/event-stream;
     resolver 127.0.0.1:@DNS_PORT@ valid=1s ipv6=off;
+    ssl_certificate certificate.pem;
+    ssl_certificate_key key.pem;
     server {
         listen 127.0.0.1:@PORT@;
         listen 127.0.0.1:@PORT2@ http2;
+        listen 127.0.0.1:@PORT3@ ssl;
         location = /events { alias events.txt; }
         location = /chunked { alias events.txt; ssi on; ssi_types text/event-stream; }
         location = /gzip { alias events.txt; gzip on; gzip_types text/event-stream; }
@@ -150,6 +158,7 @@ def file_server(make_nginx):
         nginx = make_nginx(STREAM_CONF, DNS_PORT=dns.port)
         nginx.dns = dns
         (nginx.directory / "events.txt").write_text("".join(f"data: {i}\n\n" for i in range(1000)))
+        make_certificate(nginx.directory)
         yield nginx.start()
 
 
@@ -262,6 +271,44 @@ def test_a_crowd_tells_when_all_have_a_message_and_when_one_has_ended(redis, sta
         assert redis.subscribers("news") == 1
     with Crowd(nginx.port, "/short", 5) as crowd, pytest.raises(AssertionError, match="has ended"):
         crowd.spread_of_next()
+
+
+def test_a_pool_reads_tls(file_server, pool):
+    (stream,) = pool.open(file_server, "/chunked", 1, port=file_server.port_of("PORT3"), tls=True)
+    pool.run_until(lambda: stream.end, "the end")
+    assert stream.end == "clean" and stream.texts() == NUMBERS
+
+
+def test_goaway_says_which_streams_the_server_has_taken(file_server):
+    with Http2Connection(file_server.port_of("PORT2")) as connection:
+        assert connection.last_stream_taken is None
+        stream = connection.open("/events")
+        stream.read_to_end()
+        file_server.signal_quit()
+        deadline = Deadline(10, "a GOAWAY")
+        while connection.last_stream_taken is None:
+            connection.pump(deadline)
+        assert connection.last_stream_taken == stream.stream_id
+
+
+def test_a_publisher_knows_what_a_stream_missed(redis):
+    begin = time.time()
+    with Publisher(redis, "c", interval=0.001) as publisher:
+        wait_until(lambda: publisher.taken() > 10, "messages")
+        redis.restart()
+        back = publisher.taken()
+        wait_until(lambda: publisher.taken() > back + 10, "messages again")
+    end = time.time() + UNDERWAY
+    everything = [str(number) for number in publisher.missed([], begin, end)]
+    assert len(everything) == publisher.taken()
+    assert publisher.missed(everything, begin, end) == []
+    assert publisher.missed(everything[:5] + everything[6:], begin, end) == [int(everything[5])]
+    # A gap shows however short the time was; what never came, only when it had time to.
+    assert publisher.missed(["3", "5"], begin, begin) == [0, 1, 2, 4]
+    assert publisher.missed([], begin, begin) == []
+    for wrong in (["1", "0"], ["0", "0"], ["1000000"]):
+        with pytest.raises(AssertionError):
+            publisher.missed(wrong, begin, end)
 
 
 def test_the_dns_server_answers_and_a_record_may_change(file_server):

@@ -12,6 +12,7 @@ from .http_wire import ChunkedDecoder, ResponseHead, WireError
 from .network import FailingNetwork
 from .nginx_server import Nginx
 from .ports import HeldPort
+from .publisher import Publisher
 from .redis_server import Redis
 from .sse_client import SseClient
 from .stream_pool import StreamPool
@@ -29,6 +30,7 @@ __all__ = [
     "Http2Connection",
     "HttpConnection",
     "Nginx",
+    "Publisher",
     "Redis",
     "Response",
     "ResponseHead",

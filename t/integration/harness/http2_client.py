@@ -24,6 +24,7 @@ class Http2Connection:
         self._protocol = h2.connection.H2Connection(
             h2.config.H2Configuration(client_side=True, header_encoding="utf-8")
         )
+        self.last_stream_taken = None  # what a GOAWAY said: the server ignores those after it
         self._streams = {}
         self._pending = b""
         self._protocol.initiate_connection()
@@ -127,6 +128,7 @@ class Http2Connection:
             frame, self._pending = self._pending[:end], self._pending[end:]
             for event in self._protocol.receive_data(frame):
                 if isinstance(event, h2.events.ConnectionTerminated) and event.error_code == 0:
+                    self.last_stream_taken = event.last_stream_id
                     machine = self._protocol.state_machine
                     machine.state = h2.connection.ConnectionState.CLIENT_OPEN
                 yield event

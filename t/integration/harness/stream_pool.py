@@ -2,12 +2,14 @@
 
 import select
 import socket
+import ssl
 
 from .event_stream import EventStreamParser
+from .http_client import unverified_tls
 from .http_wire import framing_of, parse_head, request_head
 from .waiting import DEFAULT_TIMEOUT, Deadline
 
-RECEIVE_SIZE = 1 << 16
+RECEIVE_SIZE = 1 << 16  # more than a record of TLS: nothing may stay where epoll does not see it
 
 
 class PooledStream:
@@ -16,14 +18,15 @@ class PooledStream:
     `end` is that of SseClient, or "closed" when the pool closed it.
     """
 
-    def __init__(self, port, path, on_open, on_block):
+    def __init__(self, port, path, tls, on_open, on_block):
         self.path = path
         self.head = None
         self.end = None
         self.blocks = []
         self.events = []  # the blocks that have data
-        self.socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-        self.socket.connect(("127.0.0.1", port))
+        self.socket = socket.create_connection(("127.0.0.1", port))
+        if tls:
+            self.socket = unverified_tls().wrap_socket(self.socket)
         self.socket.sendall(request_head("GET", path))
         self.socket.setblocking(False)
         self._on_open = on_open
@@ -40,7 +43,7 @@ class PooledStream:
         """Reads what is there."""
         try:
             data = self.socket.recv(RECEIVE_SIZE)
-        except BlockingIOError:
+        except (BlockingIOError, ssl.SSLWantReadError):
             return
         except ConnectionResetError:
             self.end = "reset"
@@ -84,9 +87,9 @@ class StreamPool:
         self._epoll = select.epoll()
         self._by_fd = {}
 
-    def start(self, nginx, path, *, on_open=None, on_block=None):
+    def start(self, nginx, path, *, port=None, tls=False, on_open=None, on_block=None):
         """Asks for one more stream; on_open(stream) is called when its head is there."""
-        stream = PooledStream(nginx.port, path, on_open, on_block)
+        stream = PooledStream(port or nginx.port, path, tls, on_open, on_block)
         self.streams.append(stream)
         self._by_fd[stream.socket.fileno()] = stream
         self._epoll.register(stream.socket, select.EPOLLIN)
