@@ -37,7 +37,9 @@ void Drain::tick() {
   if (schedule_.overdue_ms(now) >= kGraceMs) {
     cut_all();
   }
-  if (!streams_.empty()) {
+  if (streams_.empty()) {
+    observer_.drained();
+  } else {
     timer_.set_timer(kTickMs, true);
   }
 }

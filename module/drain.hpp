@@ -10,10 +10,19 @@ namespace sse::ngx {
 class Stream;
 struct AllStreams;
 
+class DrainObserver {
+ public:
+  // No stream is left, and none will come. The worker may live on: other requests may hold it.
+  virtual void drained() = 0;
+
+ protected:
+  ~DrainObserver() = default;
+};
+
 class Drain {
  public:
-  // The list must outlive the drain.
-  explicit Drain(List<Stream, AllStreams>& streams) : streams_(streams) {}
+  // List and observer must outlive the drain.
+  Drain(List<Stream, AllStreams>& streams, DrainObserver& observer) : streams_(streams), observer_(observer) {}
 
   // Ends all streams within `duration_ms`; who has not taken its end a second later is cut off. Holds the worker until then.
   void begin(ngx_msec_t duration_ms);
@@ -26,6 +35,7 @@ class Drain {
   void tick();
 
   List<Stream, AllStreams>& streams_;
+  DrainObserver& observer_;
   bool has_begun_ = false;
   DrainSchedule schedule_;
   LoopEvent timer_ = LoopEvent::calling<Drain, &Drain::tick>(this);

@@ -37,6 +37,12 @@ RedisBroker::RedisBroker(const BrokerConf& conf, Hub& hub)
   tick_timer_.set_timer(tick_ms_);
 }
 
+void RedisBroker::stop() {
+  tick_timer_.cancel();
+  subscription_link_.stop();
+  command_link_.stop();
+}
+
 PubsubOptions RedisBroker::pubsub_options(const BrokerConf& conf) {
   PubsubOptions options;
   options.login = {conf.url.user, conf.url.password, conf.url.db, "nginx-sse-" + std::to_string(ngx_pid)};

@@ -16,6 +16,9 @@ class RedisBroker final : private Logger {
 
   PubsubSource& source() { return source_; }
 
+  // Leaves Redis for good.
+  void stop();
+
  private:
   struct LinkOwner final : RedisLinkOwner {
     LinkOwner(RedisBroker& owner, void (PubsubSource::*told)()) : broker(owner), lost(told) {}

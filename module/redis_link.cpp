@@ -32,6 +32,11 @@ void RedisLink::start(redis::Session& session) {
   connect();
 }
 
+void RedisLink::stop() {
+  close();
+  owner_.link_lost();
+}
+
 void RedisLink::connect() {
   if (!conf_.addresses.empty()) {
     connect_to(conf_.addresses[random_up_to(conf_.addresses.size() - 1)]);
@@ -160,8 +165,7 @@ void RedisLink::handle_read(ngx_event_t* event) {
 void RedisLink::read() {
   // worker_shutdown_timeout closes every connection by this call.
   if (connection_->close && connection_->error) {
-    close();
-    owner_.link_lost();
+    stop();
     return;
   }
   connection_->close = 0;

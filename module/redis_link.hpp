@@ -33,6 +33,9 @@ class RedisLink final : public redis::SessionTransport {
   // Begins to connect, and keeps at it. The session must outlive the link.
   void start(redis::Session& session);
 
+  // Closes the connection and stays away.
+  void stop();
+
   // Gives up the connection, and tries again after the backoff.
   void fail(const std::string& why) { fail(why, Cause::network); }
 

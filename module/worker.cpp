@@ -168,6 +168,12 @@ void Worker::run_posted_requests() {
 
 void Worker::worker_exits() { drain_.begin(drain_ms_); }
 
+void Worker::drained() {
+  for (auto& [key, broker] : brokers_) {
+    broker->stop();
+  }
+}
+
 // nginx closes the streams' connections itself.
 void Worker::worker_exits_at_once() {
   for (Stream* stream = streams_.front(); stream != nullptr; stream = streams_.after(*stream)) {

@@ -17,7 +17,7 @@
 
 namespace sse::ngx {
 
-class Worker final : private FlushScheduler, private ExitObserver {
+class Worker final : private FlushScheduler, private ExitObserver, private DrainObserver {
  public:
   // Null outside of worker processes, and in those without a location that subscribes.
   static Worker* current();
@@ -49,6 +49,7 @@ class Worker final : private FlushScheduler, private ExitObserver {
   void schedule_flush() override;
   void worker_exits() override;
   void worker_exits_at_once() override;
+  void drained() override;
   void flush();
   void sweep();
   void watch_peers();
@@ -69,7 +70,7 @@ class Worker final : private FlushScheduler, private ExitObserver {
   List<Stream, EndedStreams> ended_;
   List<Stream, PostingStreams> posting_;
   std::map<std::string, std::unique_ptr<RedisBroker>> brokers_;  // by BrokerConf::key
-  Drain drain_{streams_};
+  Drain drain_{streams_, *this};
   ExitNotice exit_notice_{*this};
 };
 
