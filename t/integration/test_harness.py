@@ -1,6 +1,7 @@
 """The harness itself: it must not overlook what the other tests rely on it to see."""
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -332,6 +333,28 @@ def test_nginx_starts_reloads_and_quits(make_nginx):
     response = http_request(nginx.port, "GET", "/")
     assert response.status == 200
     assert int(response.text.split()[1]) in after
+
+
+def test_a_daemon_is_upgraded_and_a_new_master_quits(make_nginx):
+    nginx = make_nginx(PLAIN_CONF).start(daemon=True)
+    before = set(nginx.worker_pids())
+    assert len(before) == 2
+    old = nginx.upgrade()
+    assert old.poll() is None and nginx.process.poll() is None
+    os.kill(old.pid, signal.SIGQUIT)
+    old.wait(10)
+    assert int(http_request(nginx.port, "GET", "/").text.split()[1]) in nginx.worker_pids()
+    new = nginx.process
+    nginx.quit()
+    assert new.poll() == 0
+
+
+def test_the_teardown_leaves_no_master_of_an_upgrade(make_nginx):
+    nginx = make_nginx(PLAIN_CONF).start(daemon=True)
+    old = nginx.upgrade()
+    new = nginx.process
+    nginx.close()
+    assert old.poll() == 0 and new.poll() == 0
 
 
 def test_a_fault_in_the_error_log_fails_the_teardown(make_nginx):

@@ -40,8 +40,9 @@ class Nginx:
         self.binary = binary
         self.environment = {**os.environ, **environment}
         self.network = LOOPBACK  # where it runs
-        self.process = None
-        self._was_started = False
+        self.process = None  # the master
+        self._masters = []  # all that were ever started; they share a process group
+        self._group = None
         self.expected_faults = []  # patterns of log lines that the test provokes
         self._ports = {}
         self._values = {"DIR": str(directory), "TEMP_PATHS": TEMP_PATHS, **values}
@@ -81,19 +82,42 @@ class Nginx:
         assert not re.search(SANITIZER_FAULTS, result.stderr), result.stderr
         return result.returncode == 0, result.stderr
 
-    def start(self):
-        self._was_started = True
+    def start(self, daemon=False):
+        """Starts it in the foreground; as a daemon, it can be upgraded."""
         with open(self.directory / "stderr.log", "ab") as stderr:
             self.process = subprocess.Popen(
-                self._command(),
+                self._command(daemon=daemon),
                 env=self.environment,
                 stdin=subprocess.DEVNULL,
                 stdout=stderr,
                 stderr=stderr,
                 start_new_session=True,
             )
+        if daemon:
+            self.process.wait()
+            self.process = processes.Stranger(wait_until(self._pid_in_file, "the daemon's pid"))
+        self._masters.append(self.process)
+        self._group = self.process.pid  # a daemon makes itself a leader too
         wait_until(self._is_up, "nginx listens and has its workers")
         return self
+
+    def upgrade(self):
+        """Starts a new binary beside the old one, which goes on; returns the old master.
+
+        From then on `process` is the new one. The configuration has to name nginx.pid, and to pass
+        a sanitizer build's variables on: env LD_PRELOAD; env ASAN_OPTIONS; and so on.
+        """
+        old = self.process
+        os.kill(old.pid, signal.SIGUSR2)
+
+        def new_pid():
+            pid = self._pid_in_file()
+            return pid if pid != old.pid else None
+
+        self.process = processes.Stranger(wait_until(new_pid, "a new master"))
+        self._masters.append(self.process)
+        wait_until(self._is_up, "the new master has its workers")
+        return old
 
     def reload(self):
         """Sends HUP and waits until every worker is a new one; old ones may still shut down."""
@@ -171,13 +195,15 @@ class Nginx:
             if self.process is not None and self.process.poll() is None:
                 self.quit()
         finally:
-            if self.process is not None:
+            left = [master for master in self._masters if master.poll() is None]
+            if left:
                 with contextlib.suppress(ProcessLookupError):  # it may have ended by itself
-                    os.killpg(self.process.pid, signal.SIGKILL)
-                self.process.wait()
+                    os.killpg(self._group, signal.SIGKILL)
+            for master in left:
+                master.wait()
             for port in self._ports.values():
                 port.release()
-        if not self._was_started:
+        if not self._masters:
             return
         faults = [
             line
@@ -186,14 +212,20 @@ class Nginx:
         ]
         assert not faults, "faults in the error log:\n" + "\n".join(faults)
 
-    def _command(self, *arguments):
-        directives = "daemon off;"
+    def _command(self, *arguments, daemon=False):
+        directives = "daemon on;" if daemon else "daemon off;"
         if os.geteuid() == 0:
             # Otherwise the workers could not enter the test's folder.
             directives += " user root;"
         command = [*self.network.server_command, self.binary]
         command += ["-p", str(self.directory), "-c", "nginx.conf"]
         return [*command, "-e", "error.log", "-g", directives, *arguments]
+
+    def _pid_in_file(self):
+        try:
+            return int((self.directory / "nginx.pid").read_text())
+        except (FileNotFoundError, ValueError):
+            return None
 
     def _value(self, match):
         name = match.group(1)

@@ -1,9 +1,35 @@
 """What /proc says about a process."""
 
 import os
+import select
+import subprocess
 from pathlib import Path
 
 CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
+
+
+class Stranger:
+    """A process that is not a child of ours, with what the tests use of subprocess.Popen."""
+
+    def __init__(self, pid):
+        self.pid = pid
+        self._fd = os.pidfd_open(pid)
+
+    def __del__(self):
+        os.close(self._fd)
+
+    def poll(self):
+        """None while it runs, else 0: its exit code is its parent's to know."""
+        return self._end_within(0)
+
+    def wait(self, timeout=None):
+        if self._end_within(timeout) is None:
+            raise subprocess.TimeoutExpired(f"process {self.pid}", timeout)
+        return 0
+
+    def _end_within(self, timeout):
+        ended, _, _ = select.select([self._fd], [], [], timeout)
+        return 0 if ended else None
 
 
 def children(pid):
