@@ -28,18 +28,6 @@ std::size_t variable_length(std::string_view text) {
   return length;
 }
 
-bool add(std::vector<ChannelName>& channels, TopicKind kind, std::string_view name, std::string& error) {
-  if (const char* wrong = channel_name_error(name)) {
-    error = std::string("channel name ") + wrong;
-    return false;
-  }
-  ChannelName channel{kind, std::string(name)};
-  if (std::find(channels.begin(), channels.end(), channel) == channels.end()) {
-    channels.push_back(std::move(channel));
-  }
-  return true;
-}
-
 }  // namespace
 
 bool ChannelSpec::add_part(ngx_conf_t* cf, std::string_view text, bool is_variable) {
@@ -85,7 +73,7 @@ bool ChannelSpec::compile(ngx_conf_t* cf, const ngx_str_t& text, Form form, std:
   return true;
 }
 
-bool ChannelSpec::evaluate(ngx_http_request_t* r, std::vector<ChannelName>& channels, std::string& error) const {
+bool ChannelSpec::evaluate(ngx_http_request_t* r, RequestedChannels& channels, std::string& error) const {
   std::string name;
   for (const Part& part : parts_) {
     ngx_str_t value;
@@ -99,14 +87,14 @@ bool ChannelSpec::evaluate(ngx_http_request_t* r, std::vector<ChannelName>& chan
     }
   }
   if (form_ == Form::one) {
-    return add(channels, kind_, name, error);
+    return channels.add(kind_, name, error);
   }
   std::vector<std::string_view> names;
   if (!split_channel_list(name, names)) {
     error = "channel list has an empty name";
     return false;
   }
-  return std::all_of(names.begin(), names.end(), [&](std::string_view item) { return add(channels, TopicKind::channel, item, error); });
+  return std::all_of(names.begin(), names.end(), [&](std::string_view item) { return channels.add(TopicKind::channel, item, error); });
 }
 
 }  // namespace sse::ngx

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "ngx.hpp"
-#include "topic.hpp"
+#include "requested_channels.hpp"
 
 namespace sse::ngx {
 
@@ -20,9 +20,9 @@ class ChannelSpec {
   // False when the text is wrong: `error` says why and what is allowed, or is empty when nginx has logged it.
   bool compile(ngx_conf_t* cf, const ngx_str_t& text, Form form, std::string& error);
 
-  // Appends the request's channels, each once. False when there is something wrong: `error` says what to the client, or is empty when
-  // a variable could not be had.
-  bool evaluate(ngx_http_request_t* r, std::vector<ChannelName>& channels, std::string& error) const;
+  // Adds the request's channels. False when there is something wrong: `error` says what to the client, or is empty when a variable could
+  // not be had.
+  bool evaluate(ngx_http_request_t* r, RequestedChannels& channels, std::string& error) const;
 
  private:
   struct Part {

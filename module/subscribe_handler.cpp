@@ -60,16 +60,14 @@ ngx_int_t subscribe(ngx_http_request_t* r) {
     return refuse_request(r, "an event stream takes no request body");
   }
 
-  std::vector<ChannelName> channels;
+  RequestedChannels requested(conf.max_channels);
   std::string error;
   for (const ChannelSpec& spec : *conf.channels) {
-    if (!spec.evaluate(r, channels, error)) {
+    if (!spec.evaluate(r, requested, error)) {
       return error.empty() ? NGX_HTTP_INTERNAL_SERVER_ERROR : refuse_request(r, error);
     }
-    if (conf.max_channels != 0 && channels.size() > conf.max_channels) {
-      return refuse_request(r, "too many channels: at most " + std::to_string(conf.max_channels) + " are allowed on one connection");
-    }
   }
+  std::vector<ChannelName> channels = requested.take();
 
   if (r->method & NGX_HTTP_HEAD) {
     return send_event_stream_header(r);
