@@ -1,5 +1,7 @@
 #include "redis_broker.hpp"
 
+#include <unistd.h>
+
 #include <algorithm>
 
 namespace sse::ngx {
@@ -22,6 +24,16 @@ ngx_uint_t nginx_level(LogLevel level) {
       break;
   }
   return NGX_LOG_INFO;
+}
+
+HashSecret make_hash_secret() {
+  HashSecret secret;
+  if (getentropy(secret.data(), sizeof(secret)) != 0) {
+    for (std::uint64_t& half : secret) {  // guessable, and better than none
+      half = static_cast<std::uint64_t>(ngx_random()) << 32 | static_cast<std::uint64_t>(ngx_random());
+    }
+  }
+  return secret;
 }
 
 }  // namespace
@@ -50,6 +62,7 @@ PubsubOptions RedisBroker::pubsub_options(const BrokerConf& conf) {
       std::string(kProbeChannelPrefix) + std::to_string(ngx_pid) + ':' + std::to_string(ngx_random()) + std::to_string(ngx_random());
   options.max_reply_bytes = conf.largest_message_bytes == 0 ? 0 : std::max(kLargestReplyBytes, 2 * conf.largest_message_bytes);
   options.answer_timeout_ms = conf.read_timeout_ms;
+  options.hash_secret = make_hash_secret();
   return options;
 }
 

@@ -34,6 +34,8 @@ PubsubSource::PubsubSource(Hub& hub, Logger& logger, redis::SessionTransport& su
       subscriptions_(options.login, *this, subscription_transport, options.max_reply_bytes, options.answer_timeout_ms),
       commands_(options.login, command_observer_, command_transport, options.max_reply_bytes, options.answer_timeout_ms),
       probe_(options.probe_channel, options.answer_timeout_ms),
+      channels_(0, SecretHash(options.hash_secret)),
+      patterns_(0, SecretHash(options.hash_secret)),
       too_large_log_(kTooLargeLogMs) {}
 
 Topic* PubsubSource::find(TopicKind kind, std::string_view name) {

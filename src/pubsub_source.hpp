@@ -15,6 +15,7 @@
 #include "hub.hpp"
 #include "logger.hpp"
 #include "redis_session.hpp"
+#include "secret_hash.hpp"
 #include "topic.hpp"
 
 namespace sse {
@@ -24,6 +25,7 @@ struct PubsubOptions {
   std::string probe_channel;  // of this worker and broker alone
   std::size_t max_reply_bytes = 0;
   std::uint64_t answer_timeout_ms = 0;
+  HashSecret hash_secret{};
 };
 
 class PubsubSource final : private redis::SessionObserver {
@@ -65,7 +67,7 @@ class PubsubSource final : private redis::SessionObserver {
   std::size_t topic_count() const { return channels_.size() + patterns_.size(); }
 
  private:
-  using Topics = std::unordered_map<std::string, std::unique_ptr<Topic>>;
+  using Topics = std::unordered_map<std::string, std::unique_ptr<Topic>, SecretHash>;
 
   struct CommandObserver final : redis::SessionObserver {
     explicit CommandObserver(PubsubSource& owner) : source(owner) {}
