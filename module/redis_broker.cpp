@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "channel_name.hpp"
+
 namespace sse::ngx {
 
 namespace {

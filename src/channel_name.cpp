@@ -15,6 +15,9 @@ const char* channel_name_error(std::string_view name) {
       return "contains a control character";
     }
   }
+  if (name.substr(0, kProbeChannelPrefix.size()) == kProbeChannelPrefix) {
+    return "begins with \"sse:probe:\", which is reserved";
+  }
   return nullptr;
 }
 

@@ -10,7 +10,10 @@ namespace sse {
 
 inline constexpr std::size_t kMaxChannelName = 256;  // bytes
 
-// 1 to kMaxChannelName bytes, none below 0x20 and no 0x7f.
+// What the channels by which delivery is probed begin with, those of every worker and host.
+inline constexpr std::string_view kProbeChannelPrefix = "sse:probe:";
+
+// 1 to kMaxChannelName bytes, none below 0x20 and no 0x7f; not a probe's: who leaves it would end the probe's subscription too.
 bool is_valid_channel_name(std::string_view name);
 
 // What is wrong with the name, to follow "channel name " in a message; null when it is valid.

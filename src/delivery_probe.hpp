@@ -10,9 +10,6 @@
 
 namespace sse {
 
-// What the channels of all probes, of every worker and host, begin with.
-inline constexpr std::string_view kProbeChannelPrefix = "sse:probe:";
-
 class DeliveryProbe {
  public:
   // `channel`: of this probe alone. `interval_ms`: the silence that calls for a probe, and how long a published nonce may take.

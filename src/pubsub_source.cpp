@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "channel_name.hpp"
 #include "printable.hpp"
 
 namespace sse {

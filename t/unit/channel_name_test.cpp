@@ -70,6 +70,13 @@ TEST(ChannelName, Has1To256Bytes) {
   EXPECT_STREQ(channel_name_error(std::string(257, 'n')), "is longer than 256 bytes");
 }
 
+TEST(ChannelName, IsNotThatOfAProbe) {
+  EXPECT_STREQ(channel_name_error("sse:probe:1:2"), "begins with \"sse:probe:\", which is reserved");
+  EXPECT_STREQ(channel_name_error("sse:probe:"), "begins with \"sse:probe:\", which is reserved");
+  EXPECT_EQ(channel_name_error("sse:probe"), nullptr);
+  EXPECT_EQ(channel_name_error("a sse:probe:"), nullptr);
+}
+
 TEST(ChannelName, HasNoControlCharacter) {
   for (int c = 0; c < 256; ++c) {
     const std::string name = std::string("a") + static_cast<char>(c) + "b";
