@@ -158,6 +158,7 @@ void ReplyReader::reset() {
   recycle(buffer_.nodes);
   recycle(buffer_.text);
   fed_bytes_ = 0;
+  is_large_ = false;
   complete_ = false;
   failed_ = false;
 }
@@ -194,8 +195,12 @@ ReplyReader::Result ReplyReader::next(ReplyView& out) {
     return fail(Result::too_large);
   }
   if (reply == nullptr) {
+    if (is_large_ && fed_bytes_ == 0) {
+      reset();
+    }
     return Result::need_more;
   }
+  is_large_ = is_large_ || fed_bytes_ > kScratchBytes;
   fed_bytes_ = unread_bytes;
   complete_ = true;
   set_ends(buffer_.nodes);

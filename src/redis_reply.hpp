@@ -103,6 +103,7 @@ class ReplyReader {
   std::unique_ptr<redisReader, FreeReader> reader_;
   ReplyBuffer buffer_;         // the reply that is being read, or the one that was given out
   std::size_t fed_bytes_ = 0;  // since the end of the last complete reply
+  bool is_large_ = false;      // the reader's own buffer, which it would keep for a kilobyte more
   bool complete_ = false;      // buffer_ holds a reply that was given out
   bool failed_ = false;
   Result failure_ = Result::malformed;
