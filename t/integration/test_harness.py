@@ -10,6 +10,7 @@ import time
 import pytest
 
 from harness import (
+    Bystander,
     ChunkedDecoder,
     Crowd,
     DnsServer,
@@ -384,3 +385,36 @@ def test_redis_survives_kill_pause_and_restart_on_its_port(redis: Redis):
     redis.resume()
     assert redis.subscribers("c") == 0
     redis.stop()
+
+
+BYSTANDER_CONF = """
+load_module @MODULE@;
+worker_processes 1;
+error_log error.log info;
+pid nginx.pid;
+events { worker_connections 64; }
+http {
+    @TEMP_PATHS@
+    access_log off;
+    sse_broker @BROKER@;
+    server {
+        listen 127.0.0.1:@PORT@;
+        location = /bystander { sse_subscribe bystander; }
+        location = /static { alias nginx.conf; }
+    }
+}
+"""
+
+
+def test_a_bystander_measures_and_notices_what_is_not_its_own(redis, start_nginx, monkeypatch):
+    nginx = start_nginx(BYSTANDER_CONF, BROKER=redis.url)
+    with Bystander(nginx, redis) as bystander:
+        assert len(bystander.before.messages) >= 100
+        assert len(bystander.take(50).files) >= 50
+        bystander.expect_undisturbed()
+        monkeypatch.setattr("harness.bystander.ALLOWED_P99", 0.0)
+        with pytest.raises(AssertionError, match="since"):
+            bystander.expect_undisturbed()
+        redis.publish("bystander", "foreign")
+        with pytest.raises(AssertionError, match="foreign"):
+            bystander.take(50)

@@ -1,12 +1,14 @@
 """Real nginx, real redis-server, and clients that notice every wrong byte."""
 
-from . import processes
+from . import http2_frames, processes
 from .block_reader import StreamEnded
+from .bystander import Bystander
 from .certificate import make_certificate
 from .crowd import Crowd
 from .dns_server import DnsServer
 from .event_stream import Block, EventStreamError, EventStreamParser
 from .http2_client import Http2Connection
+from .http2_frames import RawHttp2
 from .http_client import HttpConnection, Response, http_request
 from .http_wire import ChunkedDecoder, ResponseHead, WireError
 from .network import FailingNetwork
@@ -20,6 +22,7 @@ from .waiting import WaitTimeout, wait_until
 
 __all__ = [
     "Block",
+    "Bystander",
     "ChunkedDecoder",
     "Crowd",
     "DnsServer",
@@ -31,6 +34,7 @@ __all__ = [
     "HttpConnection",
     "Nginx",
     "Publisher",
+    "RawHttp2",
     "Redis",
     "Response",
     "ResponseHead",
@@ -39,6 +43,7 @@ __all__ = [
     "StreamPool",
     "WaitTimeout",
     "WireError",
+    "http2_frames",
     "http_request",
     "make_certificate",
     "processes",

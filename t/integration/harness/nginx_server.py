@@ -70,6 +70,12 @@ class Nginx:
         options = self.environment.get("ASAN_OPTIONS", "")
         self.environment["ASAN_OPTIONS"] = f"{options}:{option}".lstrip(":")
 
+    def keep_no_freed_memory(self):
+        """For tests of memory: a sanitizer build would keep much of it for a while."""
+        self.add_sanitizer_option("quarantine_size_mb=1:thread_local_quarantine_size_kb=64")
+        self.add_sanitizer_option("allocator_release_to_os_interval_ms=0")
+        return self
+
     def test_conf(self):
         """Runs nginx -t: (whether it passed, what it said)."""
         # After a wrong configuration nginx exits without freeing its pools.
