@@ -31,8 +31,8 @@ ngx_uint_t nginx_level(LogLevel level) {
 HashSecret make_hash_secret() {
   HashSecret secret;
   if (getentropy(secret.data(), sizeof(secret)) != 0) {
-    for (std::uint64_t& half : secret) {  // guessable, and better than none
-      half = static_cast<std::uint64_t>(ngx_random()) << 32 | static_cast<std::uint64_t>(ngx_random());
+    for (unsigned char& byte : secret) {  // guessable, and better than none
+      byte = static_cast<unsigned char>(ngx_random());
     }
   }
   return secret;

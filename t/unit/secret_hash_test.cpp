@@ -2,42 +2,29 @@
 
 #include <gtest/gtest.h>
 
+#include <numeric>
 #include <string>
 
 namespace sse {
 namespace {
 
-// Key 00 01 … 0f, input 00 01 …, as in the paper on SipHash; each also by `openssl mac -macopt size:8 … SipHash`.
+// Key 00 01 … 0f, input 00 01 … 0e, as in the paper on SipHash.
 TEST(SecretHash, IsSipHash) {
-  const SecretHash hash({0x0706050403020100, 0x0f0e0d0c0b0a0908});
-  std::string input;
-  for (char c = 0; c < 64; ++c) {
-    switch (c) {
-      case 0:
-        EXPECT_EQ(hash(input), 0x726fdb47dd0e0e31);
-        break;
-      case 1:
-        EXPECT_EQ(hash(input), 0x74f839c593dc67fd);
-        break;
-      case 8:
-        EXPECT_EQ(hash(input), 0x93f5f5799a932462);
-        break;
-      case 15:
-        EXPECT_EQ(hash(input), 0xa129ca6149be45e5);
-        break;
-      case 63:
-        EXPECT_EQ(hash(input), 0x958a324ceb064572);
-        break;
-      default:
-        break;
-    }
-    input.push_back(c);
-  }
+  HashSecret secret;
+  std::iota(secret.begin(), secret.end(), static_cast<unsigned char>(0));
+  std::string input(15, '\0');
+  std::iota(input.begin(), input.end(), '\0');
+  EXPECT_EQ(SecretHash(secret)(input), 0xa129ca6149be45e5);
 }
 
-TEST(SecretHash, DependsOnEachHalfOfTheSecret) {
-  EXPECT_NE(SecretHash({1, 2})("name"), SecretHash({1, 3})("name"));
-  EXPECT_NE(SecretHash({1, 2})("name"), SecretHash({4, 2})("name"));
+TEST(SecretHash, DependsOnEachByteOfTheSecret) {
+  HashSecret secret{};
+  const std::size_t without = SecretHash(secret)("name");
+  for (unsigned char& byte : secret) {
+    byte = 1;
+    EXPECT_NE(SecretHash(secret)("name"), without);
+    byte = 0;
+  }
 }
 
 }  // namespace
