@@ -18,6 +18,14 @@ SubscriberOptions subscriber_options(const LocConf& conf) {
   return options;
 }
 
+// What the client has not read must not linger in the socket's buffer.
+void reset_on_close(ngx_connection_t* c) {
+  const linger at_once{1, 0};
+  if (setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once)) == -1) {
+    ngx_log_error(NGX_LOG_INFO, c->log, ngx_socket_errno, "setsockopt(SO_LINGER) failed, ignored");
+  }
+}
+
 }  // namespace
 
 Stream* Stream::create(ngx_http_request_t* r, Worker& worker, PubsubSource& source, std::vector<ChannelName> channels) {
@@ -226,16 +234,25 @@ void Stream::finalize() {
     ngx_http_finalize_request(r, ngx_http_send_special(r, NGX_HTTP_LAST));
   } else {
     if (!is_http2_or_3(r) && opened_ms_ != 0) {
-      // Reset: what the client has not read must not linger in the socket's buffer. Before the stream opened, it is an answer of nginx's.
-      const linger at_once{1, 0};
-      if (setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once)) == -1) {
-        ngx_log_error(NGX_LOG_INFO, c->log, ngx_socket_errno, "setsockopt(SO_LINGER) failed, ignored");
-      }
-      c->timedout = 1;  // TLS: no close_notify
+      reset_on_close(c);  // before the stream opened, it is an answer of nginx's
+      c->timedout = 1;    // TLS: no close_notify
     }
     ngx_http_finalize_request(r, NGX_ERROR);
   }
   ngx_http_run_posted_requests(c);
+}
+
+// As when nginx's own send_timeout is over.
+void Stream::close_http2_connection() {
+#if (NGX_HTTP_V2)
+  ngx_connection_t* c = r_->stream->connection->connection;
+  if (!c->write->timedout) {
+    ngx_log_error(NGX_LOG_INFO, c->log, 0, "sse: HTTP/2 connection closed: it holds memory for streams that have ended");
+    reset_on_close(c);
+    c->write->timedout = 1;
+    ngx_post_event(c->write, &ngx_posted_events);
+  }
+#endif
 }
 
 void Stream::leave() {
@@ -246,6 +263,11 @@ void Stream::leave() {
     static_cast<ListNode<AllStreams>&>(*this).unlink();
     worker_.admission().stream_ends();
   }
+#if (NGX_HTTP_V2)
+  if (r_->stream != nullptr && in_flight_bytes() != 0) {
+    worker_.add_leftover(*this);  // until the request's pool is destroyed
+  }
+#endif
   static_cast<ListNode<WatchedStreams>&>(*this).unlink();
   static_cast<ListNode<EndedStreams>&>(*this).unlink();
   static_cast<ListNode<PostingStreams>&>(*this).unlink();

@@ -18,6 +18,7 @@ class Worker;
 
 struct AllStreams;  // tags of the worker's lists
 struct WatchedStreams;
+struct LeftoverStreams;
 struct EndedStreams;
 struct PostingStreams;
 
@@ -26,6 +27,7 @@ struct PostingStreams;
 class Stream final : public Sink,
                      public ListNode<AllStreams>,
                      public ListNode<WatchedStreams>,
+                     public ListNode<LeftoverStreams>,
                      public ListNode<EndedStreams>,
                      public ListNode<PostingStreams> {
  public:
@@ -52,6 +54,9 @@ class Stream final : public Sink,
 
   // Carries out what end() or abort() asked for. The stream may be gone afterwards.
   void finalize();
+
+  // Closes the HTTP/2 connection that it is or was a stream of, soon and with all its other streams.
+  void close_http2_connection();
 
   // Runs the subrequests that filters made of what was sent. The stream may be gone afterwards.
   void run_posted_requests();

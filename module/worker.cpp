@@ -66,7 +66,7 @@ void Worker::exit_process(ngx_cycle_t* cycle) {
 
 Worker::Worker(const ngx_cycle_t* cycle, const MainConf& conf)
     : drain_ms_(drain_time(cycle, conf)), admission_(hub_, conf.max_connections) {
-  hub_.set_memory_limit(conf.buffer_total_bytes);
+  hub_.set_memory_limit(conf.buffer_total_bytes, this);
   hub_.topic_budget().set_limit(conf.max_worker_channels);
   for (const auto& broker_conf : *conf.brokers) {
     broker(*broker_conf);
@@ -86,6 +86,15 @@ void Worker::schedule_flush() {
   if (!in_flush_) {
     flush_event_.post();
   }
+}
+
+std::size_t Worker::let_go(std::size_t bytes) {
+  std::size_t leaving = 0;
+  for (Stream* stream = leftovers_.front(); stream != nullptr && leaving < bytes; stream = leftovers_.after(*stream)) {
+    leaving += stream->in_flight_bytes();
+    stream->close_http2_connection();
+  }
+  return leaving;
 }
 
 void Worker::flush() {

@@ -17,7 +17,7 @@
 
 namespace sse::ngx {
 
-class Worker final : private FlushScheduler, private ExitObserver, private DrainObserver {
+class Worker final : private FlushScheduler, private Leftovers, private ExitObserver, private DrainObserver {
  public:
   // Null outside of worker processes, and in those without a location that subscribes.
   static Worker* current();
@@ -39,6 +39,9 @@ class Worker final : private FlushScheduler, private ExitObserver, private Drain
   // The stream is to be cut when its client vanishes.
   void watch(Stream& stream) { watched_.push_back(stream); }
 
+  // The stream has left, and its HTTP/2 connection has yet to send bytes of it.
+  void add_leftover(Stream& stream) { leftovers_.push_back(stream); }
+
   // The stream's end is to be carried out when the hub has returned.
   void add_ended(Stream& stream);
 
@@ -47,6 +50,7 @@ class Worker final : private FlushScheduler, private ExitObserver, private Drain
 
  private:
   void schedule_flush() override;
+  std::size_t let_go(std::size_t bytes) override;
   void worker_exits() override;
   void worker_exits_at_once() override;
   void drained() override;
@@ -66,7 +70,8 @@ class Worker final : private FlushScheduler, private ExitObserver, private Drain
   Admission admission_;
   List<Stream, AllStreams> streams_;
   List<Stream, WatchedStreams> watched_;
-  List<Stream, WatchedStreams> to_watch_;  // the rest of a round
+  List<Stream, WatchedStreams> to_watch_;    // the rest of a round
+  List<Stream, LeftoverStreams> leftovers_;  // who left first is in front
   List<Stream, EndedStreams> ended_;
   List<Stream, PostingStreams> posting_;
   std::map<std::string, std::unique_ptr<RedisBroker>> brokers_;  // by BrokerConf::key

@@ -138,7 +138,8 @@ std::size_t Delivery::relieve_memory(std::uint64_t now_ms) {
   }
   // Somewhat below the limit, so that not every message begins this search.
   const std::size_t target = memory_limit_ - memory_limit_ / 8;
-  std::size_t leaving = 0;  // of who was cut, but lets go only when its connection is closed
+  // Of who was cut, but lets go only when its connection is closed. Who was cut before and has not let go yet is the slowest of all.
+  std::size_t leaving = leftovers_ == nullptr ? 0 : leftovers_->let_go(memory_.bytes - target);
   const auto excess = [&] { return memory_.bytes > target + leaving ? memory_.bytes - target - leaving : 0; };
 
   const std::vector<Subscriber*> slowest = slowest_first(now_ms);

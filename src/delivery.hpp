@@ -16,6 +16,16 @@
 
 namespace sse {
 
+// Bytes that a transport has yet to send of subscribers that have left.
+class Leftovers {
+ public:
+  // At least so many of them are let go of soon, if there are so many. Gives how many will be.
+  virtual std::size_t let_go(std::size_t bytes) = 0;
+
+ protected:
+  ~Leftovers() = default;
+};
+
 class Delivery final : public LogObserver {
  public:
   Delivery() = default;
@@ -42,11 +52,14 @@ class Delivery final : public LogObserver {
   // Cuts subscribers whose oldest unsent byte is older than their send timeout.
   void check_timeouts(std::uint64_t now_ms);
 
-  // Most bytes that logs, pinned frames and unsent bytes may hold together; 0: no limit.
-  void set_memory_limit(std::size_t bytes) { memory_limit_ = bytes; }
+  // Most bytes that logs, pinned frames and unsent bytes may hold together; 0: no limit. `leftovers` must outlive this; null: none.
+  void set_memory_limit(std::size_t bytes, Leftovers* leftovers) {
+    memory_limit_ = bytes;
+    leftovers_ = leftovers;
+  }
 
-  // Over the limit, pushes out blocked subscribers, the slowest first, by their policy; then cuts who still pins bytes. Gives how many
-  // bytes too many are left to what is not a slow reader's.
+  // Over the limit, has leftovers let go of first, then pushes out blocked subscribers, the slowest first, by their policy, then cuts who
+  // still pins bytes. Gives how many bytes too many are left to what is not a slow reader's.
   std::size_t relieve_memory(std::uint64_t now_ms);
 
   // No list of this object and no log knows the subscriber afterwards.
@@ -73,6 +86,7 @@ class Delivery final : public LogObserver {
   Counters counters_;
   MemoryMeter memory_;
   std::size_t memory_limit_ = 0;
+  Leftovers* leftovers_ = nullptr;
   KeepaliveQueues keepalives_;
   List<Subscriber, ByBlocked> blocked_;  // open, without room in the socket
 };

@@ -44,7 +44,7 @@ class Hub final {
   MemoryMeter& memory() { return delivery_.memory(); }
   MessageEncoder& encoder() { return encoder_; }
   // Most bytes that all logs, pinned frames and unsent bytes may hold together; 0: no limit. Slow readers make room, the slowest first.
-  void set_memory_limit(std::size_t bytes) { delivery_.set_memory_limit(bytes); }
+  void set_memory_limit(std::size_t bytes, Leftovers* leftovers = nullptr) { delivery_.set_memory_limit(bytes, leftovers); }
   TopicBudget& topic_budget() { return topic_budget_; }
   LogObserver& log_observer() { return delivery_; }
 

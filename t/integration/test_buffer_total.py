@@ -1,5 +1,7 @@
 """What slow readers of many channels hold together is bounded: sse_buffer_total."""
 
+from contextlib import ExitStack
+
 import pytest
 
 from harness import Http2Connection, wait_until
@@ -23,6 +25,7 @@ http {
     server {
         listen 127.0.0.1:@PORT@ sndbuf=16k;
         listen 127.0.0.1:@PORT2@ http2;
+        listen 127.0.0.1:@PORT3@ http2 sndbuf=16k;
         location = /close { sse_subscribe $arg_c; }
         location = /close-filtered { sse_subscribe $arg_c; sse_direct off; }
         location = /skip { sse_subscribe $arg_c; sse_slow_subscriber skip; }
@@ -102,3 +105,20 @@ def test_what_http_2_streams_hold_counts(redis, nginx, open_stream):
         publish_to_all(redis, quick, 2)
         wait_until(lambda: "/close c0 slow" in nginx.access_log(), "the first makes room")
         assert f"/close c{CHANNELS - 1} slow" not in nginx.access_log()
+
+
+def test_http_2_connections_that_do_not_let_go_of_their_streams_go_before_others(
+    redis, nginx, open_stream
+):
+    late = open_stream(nginx, "/close?c=late", **SLOW)
+    quick = open_stream(nginx, "/quick")
+    with ExitStack() as stack:
+        for i in range(CHANNELS):
+            connection = Http2Connection(nginx.port_of("PORT3"), **SLOW)
+            stack.enter_context(connection).open(f"/close?c=c{i}", acknowledges=False)
+        publish_to_all(redis, quick, 1)  # more than all may hold, and nobody takes it
+        redis.publish("late", message("late", 1))
+        for number in range(2, 5):
+            publish_to_all(redis, quick, number)
+        assert "/close late slow" not in nginx.access_log()
+        assert late.next_event().data == message("late", 1)

@@ -119,6 +119,25 @@ TEST_F(MemoryLimitTest, WhatACutReaderWillLetGoOfCountsAsFree) {
   EXPECT_FALSE(second->sink.aborted);
 }
 
+TEST_F(MemoryLimitTest, LeftoversOfWhoLeftGoBeforeAnybodyIsTouched) {
+  struct : Leftovers {
+    SegmentRef segment;
+    std::size_t asked = 0;
+    std::size_t let_go(std::size_t bytes) override {
+      asked = bytes;
+      return 30'000;
+    }
+  } leftovers;
+  hub_.set_memory_limit(kLimit, &leftovers);
+  leftovers.segment = Segment::allocate(30'000, hub_.memory());
+  const auto stuck = stuck_reader(topic("a"));
+  publish_and_flush(topic("a"), 9'000);
+  EXPECT_EQ(leftovers.asked, 0u);
+  publish_and_flush(topic("a"), 9'000);
+  EXPECT_GT(leftovers.asked, 0u);
+  EXPECT_FALSE(stuck->sink.aborted);
+}
+
 TEST_F(MemoryLimitTest, WhatIsKnownOfFramesCounts) {
   const auto stuck = stuck_reader(topic("a"));
   for (int i = 0; i < 1'000; ++i) {
