@@ -15,6 +15,14 @@ constexpr std::string_view kKeepalive = "keepalive";
 // Who catches up gets old and new bytes apart: of a batch that a transport took whole, it cannot tell which bytes have not left.
 constexpr std::uint64_t kCatchUpSpanMs = 100;
 
+// A reset and a farewell: who has no more than these of its own is not worth cutting.
+constexpr std::size_t kFewOwnBytes = 1024;
+
+// The log keeps bytes that it has not read.
+bool is_in_log(const Subscription& subscription) {
+  return subscription.attached && !subscription.skipped && subscription.offset < subscription.log->head();
+}
+
 // The log has dropped what this cursor was to get next.
 bool is_overrun(const Subscription& subscription) { return subscription.attached && subscription.offset < subscription.log->tail(); }
 
@@ -118,6 +126,11 @@ void Delivery::check_timeouts(std::uint64_t now_ms) {
   }
 }
 
+bool Delivery::holds_memory(const Subscriber& subscriber) {
+  return subscriber.pinned_.size != 0 || subscriber.own_.size > kFewOwnBytes || subscriber.sink_.in_flight_bytes() != 0 ||
+         std::any_of(subscriber.subscriptions_.get(), subscriber.subscriptions_.get() + subscriber.size_, is_in_log);
+}
+
 std::vector<Subscriber*> Delivery::slowest_first(std::uint64_t now_ms) {
   std::vector<std::pair<std::uint64_t, Subscriber*>> by_age;
   for (Subscriber* subscriber = blocked_.front(); subscriber != nullptr; subscriber = blocked_.after(*subscriber)) {
@@ -148,12 +161,14 @@ std::size_t Delivery::relieve_memory(std::uint64_t now_ms) {
       return 0;
     }
     if (subscriber->options().slow == SlowPolicy::close) {
-      leaving += subscriber->sink_.in_flight_bytes();
-      cut_slow(*subscriber);
+      if (holds_memory(*subscriber)) {
+        leaving += subscriber->sink_.in_flight_bytes();
+        cut_slow(*subscriber);
+      }
       continue;
     }
     for (Subscription& subscription : *subscriber) {
-      if (subscription.attached && !subscription.skipped && subscription.offset < subscription.log->head()) {
+      if (is_in_log(subscription)) {
         subscription.log->push_out(subscription, now_ms);
       }
     }
@@ -162,7 +177,7 @@ std::size_t Delivery::relieve_memory(std::uint64_t now_ms) {
     if (excess() == 0) {
       return 0;
     }
-    if (subscriber->state_ == Subscriber::State::open) {
+    if (subscriber->state_ == Subscriber::State::open && holds_memory(*subscriber)) {
       leaving += subscriber->sink_.in_flight_bytes();
       cut_slow(*subscriber);
     }

@@ -81,6 +81,8 @@ class Delivery final : public LogObserver {
   void cut_slow(Subscriber& subscriber);
   // Since when this blocked subscriber has a byte that has not left.
   static std::uint64_t waiting_since_ms(const Subscriber& subscriber, std::uint64_t now_ms);
+  // Whether others gain by its end.
+  static bool holds_memory(const Subscriber& subscriber);
   std::vector<Subscriber*> slowest_first(std::uint64_t now_ms);
 
   Counters counters_;

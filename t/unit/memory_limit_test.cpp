@@ -138,6 +138,20 @@ TEST_F(MemoryLimitTest, LeftoversOfWhoLeftGoBeforeAnybodyIsTouched) {
   EXPECT_FALSE(stuck->sink.aborted);
 }
 
+TEST_F(MemoryLimitTest, WhoHoldsNothingIsNotCut) {
+  const auto at_head = open_reader({&topic("a")}, with(SlowPolicy::close));
+  at_head->sink.holds_all = true;  // has copied all, and has no room for more
+  const auto skips = open_reader({&topic("b")}, with(SlowPolicy::skip));
+  skips->sink.room = 0;
+  publish_and_flush(topic("a"), 1);
+  publish_and_flush(topic("b"), 1);
+  const SegmentRef of_others = Segment::allocate(kLimit, hub_.memory());
+  publish_and_flush(topic("b"), 1);
+  EXPECT_FALSE(at_head->sink.aborted);
+  EXPECT_FALSE(skips->sink.aborted);
+  EXPECT_EQ(hub_.counters().slow_skipped, 1u);
+}
+
 TEST_F(MemoryLimitTest, WhatIsKnownOfFramesCounts) {
   const auto stuck = stuck_reader(topic("a"));
   for (int i = 0; i < 1'000; ++i) {
