@@ -10,6 +10,8 @@ namespace sse::ngx {
 
 namespace {
 
+constexpr ngx_msec_t kEndGraceMs = 5000;
+
 SubscriberOptions subscriber_options(const LocConf& conf) {
   SubscriberOptions options;
   options.slow = static_cast<SlowPolicy>(conf.slow);
@@ -82,9 +84,15 @@ void Stream::notice_early_leave() {
 void Stream::time_is_over() {
   if (subscriber_.state() == Subscriber::State::waiting) {
     worker_.hub().admit(subscriber_);
-  } else if (subscriber_.state() == Subscriber::State::open) {
+  } else if (is_overdue_) {
+    cut(CloseReason::lifetime);
+  } else if (subscriber_.state() == Subscriber::State::open && !subscriber_.is_ending()) {
+    is_overdue_ = true;
     ++worker_.hub().counters().lifetimes_ended;
     finish(CloseReason::lifetime);
+    if (subscriber_.state() == Subscriber::State::open && conf_.send_timeout_ms == 0) {  // no other clock would end it
+      timer_.set_timer(kEndGraceMs);
+    }
   }
 }
 

@@ -99,8 +99,9 @@ class Stream final : public Sink,
   DirectWriter direct_writer_;
   PeerWatch peer_watch_;
   Writer* writer_ = &filter_writer_;
-  LoopEvent timer_ = LoopEvent::calling<Stream, &Stream::time_is_over>(this);  // to open, then to live
+  LoopEvent timer_ = LoopEvent::calling<Stream, &Stream::time_is_over>(this);  // to open, to live, to take its end
   std::uint64_t opened_ms_ = 0;
+  bool is_overdue_ = false;                          // its lifetime is over
   RequestRecord record_{this, CloseReason::client};  // why it ended: "client" until something else is known
   Ending ending_ = Ending::none;
 };

@@ -54,6 +54,7 @@ class Subscriber : public ListNode<ByKeepalive>, public ListNode<ByOpening>, pub
   const SubscriberOptions& options() const { return options_; }
   const ReadOptions& reading() const { return reading_; }
   State state() const { return state_; }
+  bool is_ending() const { return ending_; }
   std::uint64_t events_sent() const { return events_sent_; }
   std::size_t size() const { return size_; }
   Subscription& operator[](std::size_t i) { return subscriptions_[i]; }

@@ -22,6 +22,7 @@ http {
     server {
         listen 127.0.0.1:@PORT@;
         listen 127.0.0.1:@PORT2@ http2;
+        listen 127.0.0.1:@PORT3@ sndbuf=16k;
         location = / { sse_subscribe $arg_c; }
         location = /list { sse_subscribe_list $arg_c; }
         location = /few { sse_subscribe $arg_c; sse_max_subscribers 2; }
@@ -175,6 +176,18 @@ def test_sse_max_lifetime_ends_a_stream_cleanly_and_not_all_at_once(
     assert ends[-1] - opened < 1.5 + 1
     assert ends[-1] - ends[0] > 0.3, "the jitter spreads them"
     wait_until(lambda: nginx.access_log() == [f"{path} 200 lifetime"] * 20, "the access log")
+
+
+def test_who_does_not_take_its_end_is_cut_also_without_sse_send_timeout(
+    serve, redis, send_request
+):
+    nginx = serve("sse_send_timeout off;")
+    slow = {"port": nginx.port_of("PORT3"), "receive_buffer": 4096, "max_segment": 536}
+    for path in ("/short", "/short-filtered"):
+        send_request(nginx, f"{path}?c=news", **slow).open()
+    redis.publish("news", "x" * 500_000)
+    wait_until(lambda: len(nginx.access_log()) == 2, "the ends", timeout=15)
+    assert sorted(nginx.access_log()) == ["/short 200 lifetime", "/short-filtered 200 lifetime"]
 
 
 def test_the_connection_can_be_used_again_after_a_lifetime(serve, redis):
