@@ -12,7 +12,7 @@ struct AllStreams;
 
 class DrainObserver {
  public:
-  // No stream is left, and none will come. The worker may live on: other requests may hold it.
+  // No stream is left but for what transports have yet to send, and none will come. The worker may live on: other requests may hold it.
   virtual void drained() = 0;
 
  protected:

@@ -250,12 +250,20 @@ void Stream::finalize() {
   ngx_http_run_posted_requests(c);
 }
 
+bool Stream::is_alone_on_http2_connection() const {
+#if (NGX_HTTP_V2)
+  return r_->stream->connection->processing == 1;
+#else
+  return false;
+#endif
+}
+
 // As when nginx's own send_timeout is over.
 void Stream::close_http2_connection() {
 #if (NGX_HTTP_V2)
   ngx_connection_t* c = r_->stream->connection->connection;
   if (!c->write->timedout) {
-    ngx_log_error(NGX_LOG_INFO, c->log, 0, "sse: HTTP/2 connection closed: it holds memory for streams that have ended");
+    ngx_log_error(NGX_LOG_INFO, c->log, 0, "sse: HTTP/2 connection closed: it does not take the rest of a stream that has ended");
     reset_on_close(c);
     c->write->timedout = 1;
     ngx_post_event(c->write, &ngx_posted_events);

@@ -55,6 +55,9 @@ class Stream final : public Sink,
   // Carries out what end() or abort() asked for. The stream may be gone afterwards.
   void finalize();
 
+  // Whether the HTTP/2 connection carries nothing else.
+  bool is_alone_on_http2_connection() const;
+
   // Closes the HTTP/2 connection that it is or was a stream of, soon and with all its other streams.
   void close_http2_connection();
 

@@ -178,6 +178,11 @@ void Worker::run_posted_requests() {
 void Worker::worker_exits() { drain_.begin(drain_ms_); }
 
 void Worker::drained() {
+  for (Stream* stream = leftovers_.front(); stream != nullptr; stream = leftovers_.after(*stream)) {
+    if (stream->is_alone_on_http2_connection()) {
+      stream->close_http2_connection();
+    }
+  }
   for (auto& [key, broker] : brokers_) {
     broker->stop();
   }

@@ -5,6 +5,8 @@ import time
 
 import pytest
 
+from harness import Http2Connection, processes, wait_until
+
 CONF = """
 load_module @MODULE@;
 worker_processes 1;
@@ -46,6 +48,27 @@ http {
 """
 
 
+STUCK_CONF = """
+load_module @MODULE@;
+worker_processes 1;
+error_log error.log info;
+pid nginx.pid;
+events { worker_connections 256; }
+http {
+    @TEMP_PATHS@
+    access_log off;
+    sse_broker @BROKER@;
+    sse_drain off;
+    server {
+        listen 127.0.0.1:@PORT@;
+        listen 127.0.0.1:@PORT2@ http2 sndbuf=16k;
+        root .;
+        location = /events { sse_subscribe c; }
+    }
+}
+"""
+
+
 @pytest.fixture
 def silent_dns():
     """A name server that takes questions and never answers."""
@@ -61,6 +84,50 @@ def test_a_name_server_that_never_answers(start_nginx, silent_dns):
     start = time.monotonic()
     nginx.quit()
     assert time.monotonic() - start < 2
+
+
+STUCK = {"receive_buffer": 4096, "max_segment": 536}
+
+
+@pytest.fixture
+def stuck(redis, start_nginx, open_stream):
+    """An nginx, and an HTTP/2 connection that is in the middle of a frame of its only stream."""
+    nginx = start_nginx(STUCK_CONF, BROKER=redis.url)
+    with Http2Connection(nginx.port_of("PORT2"), **STUCK) as connection:
+        connection.open("/events")
+        reader = open_stream(nginx, "/events")
+        redis.publish("c", "x" * 100_000)
+        reader.next_event()
+        yield nginx, connection
+
+
+def test_an_http_2_client_that_takes_nothing_more(stuck):
+    nginx, _ = stuck
+    start = time.monotonic()
+    nginx.quit()
+    assert time.monotonic() - start < 5
+
+
+def test_what_else_such_a_client_loads_is_waited_for(redis, stuck):
+    nginx, connection = stuck
+    size = 300_000
+    (nginx.directory / "file").write_bytes(b"y" * size)
+    (worker,) = nginx.worker_pids()
+    open_files = processes.fd_count(worker)
+    file = connection.start("/file")
+    wait_until(lambda: processes.fd_count(worker) > open_files, "nginx opens the file")
+    nginx.signal_quit()
+    wait_until(lambda: not redis.connections("pubsub"), "the streams are gone")
+    received = 0
+
+    def is_whole(data):
+        nonlocal received
+        received += len(data)
+        return received == size
+
+    file.discard_until(is_whole)
+    connection.close()
+    nginx.wait_ended()
 
 
 def test_streams_end_cleanly_within_four_fifths_of_worker_shutdown_timeout(
