@@ -32,6 +32,7 @@ void append_retry_line(std::string& bytes, const JitteredTime& retry) {
 
 ngx_int_t send_event_stream_header(ngx_http_request_t* r) {
   r->headers_out.status = NGX_HTTP_OK;
+  r->err_status = 0;  // of an error_page without "=": any status but 200 would end an EventSource for ever
   r->headers_out.content_type = ngx_string("text/event-stream");
   r->headers_out.content_type_len = r->headers_out.content_type.len;
   r->headers_out.content_type_lowcase = nullptr;

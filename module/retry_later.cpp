@@ -46,7 +46,6 @@ ngx_int_t retry_later_handler(ngx_http_request_t* r) {
     if (rc != NGX_OK) {
       return rc;
     }
-    r->err_status = 0;  // of an error_page without "="
     return send_away(r, loc_conf(r).retry_later, CloseReason::limit);
   });
 }

@@ -31,6 +31,11 @@ http {
             return 503;
             error_page 503 @busy;
         }
+        location = /redirected {
+            return 503;
+            error_page 503 /redirected-to;
+        }
+        location = /redirected-to { sse_subscribe news; }
         location = /gone {
             proxy_pass http://127.0.0.1:1;
             error_page 502 = @busy;
@@ -80,6 +85,12 @@ def test_who_is_over_limit_conn_is_told_to_come_again(nginx, redis, open_stream)
 
 def test_the_status_is_200_also_where_error_page_has_no_equals_sign(nginx):
     assert pause_of(nginx, "/kept-status") >= 10_000
+
+
+def test_so_it_is_where_error_page_leads_to_a_stream(nginx, redis, open_stream):
+    stream = open_stream(nginx, "/redirected")
+    redis.publish("news", "hello")
+    assert stream.next_event().data == "hello"
 
 
 def test_a_backend_that_is_away_is_answered_with_a_pause(nginx):
