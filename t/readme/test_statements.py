@@ -16,6 +16,7 @@ http {
         listen 127.0.0.1:@PORT@ reuseport;
         add_header X-Worker $pid;
         location = / { sse_subscribe news; }
+        location = /small { sse_max_message 1k; sse_subscribe news; }
     }
 }
 """
@@ -34,3 +35,14 @@ def test_each_worker_opens_two_connections_and_subscribes_once_however_many_read
         return len(redis.connections("pubsub")), len(redis.connections("normal")) - 1  # the test's own
 
     wait_until(lambda: connections() == (2, 2), "two connections for each worker")
+
+
+def test_of_locations_that_share_a_channel_the_largest_sse_max_message_counts(redis, start_nginx, open_stream):
+    nginx = start_nginx(CONF.replace("worker_processes 2", "worker_processes 1"), BROKER=redis.url)
+    small = open_stream(nginx, "/small")
+    redis.publish_all("news", ["x" * 1025, "alone"])
+    assert [event.data for event in small.take(1)] == ["alone"]
+    open_stream(nginx, "/")
+    redis.publish_all("news", ["y" * 1025])
+    assert [event.data for event in small.take(1)] == ["y" * 1025]
+    assert len(nginx.log_lines("over sse_max_message")) == 1
