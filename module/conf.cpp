@@ -35,7 +35,11 @@ bool complete(ngx_conf_t* cf, LocConf& conf) {
     ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"post_action\" cannot be used with \"sse_subscribe\"");
     return false;
   }
-  if (conf.buffer_bytes != 0 && (conf.max_message_bytes == 0 || conf.buffer_bytes < 2 * conf.max_message_bytes)) {
+  if (conf.buffer_bytes != 0 && conf.max_message_bytes == 0) {
+    ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
+                       "\"sse_buffer_size\" %uz with \"sse_max_message\" off: one large message may push out a reader that is not slow",
+                       conf.buffer_bytes);
+  } else if (conf.buffer_bytes != 0 && conf.buffer_bytes < 2 * conf.max_message_bytes) {
     ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
                        "\"sse_buffer_size\" %uz is below twice \"sse_max_message\" %uz: one large message may push out a reader that "
                        "is not slow",

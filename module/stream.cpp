@@ -234,8 +234,10 @@ void Stream::finalize() {
   ngx_http_set_log_request(c->log, r);
   if (record_.close_reason == CloseReason::slow) {
     const ngx_str_t names = borrow(channel_names_);
-    ngx_log_error(NGX_LOG_INFO, c->log, 0, "sse broker \"%s\": slow subscriber closed, channels \"%V\"", conf_.broker->name.c_str(),
-                  &names);
+    const char* limit = subscriber_.slow_limit();
+    ngx_log_error(NGX_LOG_INFO, c->log, 0, "sse broker \"%s\": slow subscriber closed by \"%s\"%s, channels \"%V\"",
+                  conf_.broker->name.c_str(), limit == nullptr ? "sse_send_timeout" : limit,
+                  limit == nullptr ? ", nothing came from it" : "", &names);
   }
   leave();
   if (ending_ == Ending::clean) {

@@ -121,6 +121,7 @@ void Delivery::check_timeouts(std::uint64_t now_ms) {
     const std::uint64_t timeout_ms = candidate.options().send_timeout_ms;
     if (timeout_ms != 0 && now_ms - waiting_since_ms(candidate, now_ms) >= timeout_ms) {
       ++counters_.timed_out;
+      candidate.slow_limit_ = "sse_send_timeout";
       cut(candidate, CloseReason::slow);
     }
   }
@@ -163,7 +164,7 @@ std::size_t Delivery::relieve_memory(std::uint64_t now_ms) {
     if (subscriber->options().slow == SlowPolicy::close) {
       if (holds_memory(*subscriber)) {
         leaving += subscriber->sink_.in_flight_bytes();
-        cut_slow(*subscriber);
+        cut_slow(*subscriber, "sse_buffer_total");
       }
       continue;
     }
@@ -179,7 +180,7 @@ std::size_t Delivery::relieve_memory(std::uint64_t now_ms) {
     }
     if (subscriber->state_ == Subscriber::State::open && holds_memory(*subscriber)) {
       leaving += subscriber->sink_.in_flight_bytes();
-      cut_slow(*subscriber);
+      cut_slow(*subscriber, "sse_buffer_total");
     }
   }
   return excess();
@@ -190,7 +191,7 @@ void Delivery::fell_out(Subscription& subscription, const LogSegment& segment, s
   if (subscriber.ending_ && subscriber.mid_frame_ != &subscription) {
     subscriber.skip(subscription, segment);  // it gets nothing more from this log anyway
   } else if (subscriber.options().slow == SlowPolicy::close) {
-    cut_slow(subscriber);
+    cut_slow(subscriber, "sse_buffer_size");
   } else {
     subscriber.skip(subscription, segment);
     if (!subscriber.ending_) {
@@ -206,6 +207,7 @@ void Delivery::drop_overrun(Subscriber& subscriber, std::uint64_t now_ms) {
     }
     // Not blocked, it stands at a frame boundary: this worker is behind, not the reader.
     if (subscriber.options().slow == SlowPolicy::close) {
+      subscriber.slow_limit_ = "sse_buffer_size";
       ++counters_.slow_closed;
       subscriber.ending_ = true;
       subscriber.end_reason_ = CloseReason::slow;
@@ -264,7 +266,8 @@ void Delivery::cut(Subscriber& subscriber, CloseReason reason) {
   subscriber.sink_.abort(reason);
 }
 
-void Delivery::cut_slow(Subscriber& subscriber) {
+void Delivery::cut_slow(Subscriber& subscriber, const char* limit) {
+  subscriber.slow_limit_ = limit;
   ++counters_.slow_closed;
   cut(subscriber, CloseReason::slow);
 }

@@ -78,7 +78,7 @@ class Delivery final : public LogObserver {
   // It reads no more: none of its places in a log holds bytes, or counts as a reader.
   void leave_logs(Subscriber& subscriber);
   void cut(Subscriber& subscriber, CloseReason reason);
-  void cut_slow(Subscriber& subscriber);
+  void cut_slow(Subscriber& subscriber, const char* limit);
   // Since when this blocked subscriber has a byte that has not left.
   static std::uint64_t waiting_since_ms(const Subscriber& subscriber, std::uint64_t now_ms);
   // Whether others gain by its end.

@@ -55,6 +55,8 @@ class Subscriber : public ListNode<ByKeepalive>, public ListNode<ByOpening>, pub
   const ReadOptions& reading() const { return reading_; }
   State state() const { return state_; }
   bool is_ending() const { return ending_; }
+  // The directive by which it was closed as too slow; null: it was not, or not by the hub.
+  const char* slow_limit() const { return slow_limit_; }
   std::uint64_t events_sent() const { return events_sent_; }
   std::size_t size() const { return size_; }
   Subscription& operator[](std::size_t i) { return subscriptions_[i]; }
@@ -114,6 +116,7 @@ class Subscriber : public ListNode<ByKeepalive>, public ListNode<ByOpening>, pub
   State state_ = State::waiting;
   Framing framing_ = Framing::plain;
   CloseReason end_reason_ = CloseReason::client;
+  const char* slow_limit_ = nullptr;
 
   std::uint64_t events_sent_ = 0;
   std::uint64_t last_write_ms_ = 0;

@@ -71,6 +71,7 @@ def test_the_readers_that_wait_longest_make_room_and_the_others_are_only_late(
     count = len(closed)
     assert closed == [f"{path} c{i} slow" for i in range(count)], "in the order of their waiting"
     assert 1 <= count <= 6
+    assert len(nginx.log_lines('slow subscriber closed by "sse_buffer_total"')) == count
     for i in range(CHANNELS):
         if i < count:
             slow[i].read_to_end()

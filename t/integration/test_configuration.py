@@ -225,6 +225,9 @@ def test_a_buffer_below_two_messages_is_warned_about(make_nginx):
     )
     assert passed
     assert "[warn]" in output and "sse_buffer_size" in output and "sse_max_message" in output
+    passed, output = check(make_nginx, http=BROKER, location=SUBSCRIBE + "sse_max_message off;")
+    assert passed
+    assert '"sse_buffer_size" 4194304 with "sse_max_message" off' in output
     passed, output = check(
         make_nginx, http=BROKER, location=SUBSCRIBE + "sse_buffer_size 2m; sse_max_message 1m;"
     )

@@ -74,7 +74,7 @@ def test_who_falls_out_of_the_buffer_is_closed_and_others_get_everything(
     slow = open_stream(nginx, path, **SLOW)
     publish_while_others_read(redis, readers, range(600))
     wait_until(lambda: nginx.access_log() == [f"{path} slow"], "the slow reader is closed")
-    nginx.wait_for_log(r"\[info\].*sse.*slow")
+    nginx.wait_for_log(r'\[info\].*slow subscriber closed by "sse_buffer_size", channels "c"')
     # What it did get is a beginning of the stream: whole frames, then at most one torn at the end.
     events = [block.data for block in slow.read_to_end()]
     assert events == [message(number) for number in range(len(events))]
@@ -134,6 +134,7 @@ def test_a_byte_not_taken_within_sse_send_timeout_ends_the_stream(redis, nginx, 
         number += 1
         assert number < 60_000, "sse_send_timeout did not end the slow stream"
     assert nginx.access_log() == [f"{path} slow"]
+    assert nginx.log_lines('slow subscriber closed by "sse_send_timeout", channels "c"')
     events = [block.data for block in slow.read_to_end()]
     assert events == [message(number) for number in range(len(events))]
 

@@ -87,6 +87,7 @@ def test_vanished_clients_are_cut_within_the_send_timeout(
             ends[path] = (reason, float(moment) - start)
         assert ends.keys() == PATHS
         assert {reason for reason, _ in ends.values()} == {"slow"}
+        assert nginx.log_lines('closed by "sse_send_timeout", nothing came from it')
         stuck_for = ends.pop("/stuck")[1]  # its bytes were due before
         assert stuck_for < 2
         assert all(1 <= after < 3 for _, after in ends.values()), ends
