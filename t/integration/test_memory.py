@@ -45,9 +45,7 @@ PUBLISH_BATCH = "for i = 1, tonumber(ARGV[1]) do redis.call('PUBLISH', KEYS[1], 
 def nginx(redis, make_nginx):
     nginx = make_nginx(CONF, BROKER=redis.url)
     make_certificate(nginx.directory)
-    # A sanitizer build keeps freed memory for a while: here only a little of it.
-    nginx.add_sanitizer_option("quarantine_size_mb=1:thread_local_quarantine_size_kb=64")
-    return nginx.start()
+    return nginx.keep_no_freed_memory().start()
 
 
 class Ways:
@@ -77,6 +75,11 @@ class Ways:
             each.close()
 
 
+def allowed_growth(nginx):
+    """A sanitizer's own memory grows with the places it has seen allocate: less and less."""
+    return 10 * ALLOWED_GROWTH if "LD_PRELOAD" in nginx.environment else ALLOWED_GROWTH
+
+
 def worker_bytes(nginx):
     (worker,) = nginx.worker_pids()
     return processes.resident_bytes(worker)
@@ -94,7 +97,7 @@ def test_ten_thousand_sends_leave_nothing_behind(redis, nginx, open_stream):
     exchange(SENDS // 5)
     before = worker_bytes(nginx)
     exchange(SENDS)
-    assert worker_bytes(nginx) - before < ALLOWED_GROWTH
+    assert worker_bytes(nginx) - before < allowed_growth(nginx)
     assert all(stream.comments for stream in ways.streams), "keepalives came between the messages"
     ways.close()
 
@@ -119,7 +122,7 @@ def test_a_million_messages_leave_nothing_behind(redis, nginx, open_stream):
     exchange(MESSAGES // 10)
     before = worker_bytes(nginx)
     exchange(MESSAGES)
-    assert worker_bytes(nginx) - before < ALLOWED_GROWTH
+    assert worker_bytes(nginx) - before < allowed_growth(nginx)
     ways.close()
 
 
@@ -143,7 +146,7 @@ def test_ten_thousand_clients_that_came_and_went_leave_nothing_behind(redis, ngi
     before, descriptors = worker_bytes(nginx), processes.fd_count(worker)
     visit(CYCLES)
     wait_until(lambda: processes.fd_count(worker) <= descriptors, "the descriptors are given back")
-    assert worker_bytes(nginx) - before < ALLOWED_GROWTH
+    assert worker_bytes(nginx) - before < allowed_growth(nginx)
 
 
 def test_http_2_resets_in_the_middle_of_a_message_leave_nothing_behind(redis, nginx):
@@ -168,4 +171,4 @@ def test_http_2_resets_in_the_middle_of_a_message_leave_nothing_behind(redis, ng
     visit(20)
     before = worker_bytes(nginx)
     visit(200)
-    assert worker_bytes(nginx) - before < ALLOWED_GROWTH
+    assert worker_bytes(nginx) - before < allowed_growth(nginx)
