@@ -97,7 +97,7 @@ def run():
             if member is None:
                 return  # the test has ended
             data = member.socket.recv(1 << 16)
-            if not data or data.endswith(b"\r\n0\r\n\r\n"):
+            if not data or data.endswith(b"0\r\n\r\n"):
                 sys.exit("a stream has ended")
             if not member.has_head:
                 assert data.startswith(b"HTTP/1.1 200 "), data
