@@ -47,10 +47,7 @@ bool Admission::has_connection() const {
 
 bool Admission::refuse(LogLimit& log, const LocConf& conf, const std::string& limit, std::string_view channel) {
   if (log.allows(now_ms())) {
-    std::string line = limit + ", subscriber of channel \"" + printable(channel) + "\" sent away";
-    if (const std::uint64_t suppressed = log.take_suppressed()) {
-      line += " (" + std::to_string(suppressed) + " more since the last such line)";
-    }
+    const std::string line = limit + ", subscriber of channel \"" + printable(channel) + "\" sent away" + log.take_note();
     ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0, "sse broker \"%s\": %s", conf.broker->name.c_str(), line.c_str());
   }
   return false;

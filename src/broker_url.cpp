@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "decimal.hpp"
+#include "printable.hpp"
 
 namespace sse {
 
@@ -175,7 +176,7 @@ const char* parse_unix(std::string_view path, BrokerUrl& url) {
 
 const char* parse_any(std::string_view text, BrokerUrl& url) {
   for (const char c : text) {
-    if (static_cast<unsigned char>(c) <= 0x20 || c == 0x7f) {
+    if (c == ' ' || is_control(c)) {
       return "the broker's URL contains a space or a control character";
     }
   }
@@ -213,7 +214,7 @@ std::string redact_broker_url(std::string_view text) {
   constexpr std::string_view kHidden = "***";
   std::string shown(text);
   for (char& c : shown) {
-    c = static_cast<unsigned char>(c) < 0x20 || c == 0x7f ? '?' : c;
+    c = is_control(c) ? '?' : c;
   }
   const std::size_t scheme = shown.find("://");
   const bool begins_with_scheme = scheme != std::string::npos && scheme < shown.find('@');

@@ -166,4 +166,12 @@ class ChannelLog : public ListNode<DirtyLogs> {
   List<Subscription> at_head_;
 };
 
+// The log holds bytes that this subscription has yet to be given.
+inline bool is_due(const Subscription& subscription) {
+  return subscription.attached && !subscription.skipped && subscription.offset < subscription.log->head();
+}
+
+// The log has dropped what this subscription was to be given next.
+inline bool is_overrun(const Subscription& subscription) { return subscription.attached && subscription.offset < subscription.log->tail(); }
+
 }  // namespace sse

@@ -1,5 +1,7 @@
 #include "channel_name.hpp"
 
+#include "printable.hpp"
+
 namespace sse {
 
 const char* channel_name_error(std::string_view name) {
@@ -11,7 +13,7 @@ const char* channel_name_error(std::string_view name) {
     return "is longer than 256 bytes";
   }
   for (const char c : name) {
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {
+    if (is_control(c)) {
       return "contains a control character";
     }
   }

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <string>
-#include <utility>
 
 #include "frame.hpp"
 
@@ -14,17 +13,6 @@ constexpr std::string_view kKeepalive = "keepalive";
 
 // Who catches up gets old and new bytes apart: of a batch that a transport took whole, it cannot tell which bytes have not left.
 constexpr std::uint64_t kCatchUpSpanMs = 100;
-
-// A reset and a farewell: who has no more than these of its own is not worth cutting.
-constexpr std::size_t kFewOwnBytes = 1024;
-
-// The log keeps bytes that it has not read.
-bool is_in_log(const Subscription& subscription) {
-  return subscription.attached && !subscription.skipped && subscription.offset < subscription.log->head();
-}
-
-// The log has dropped what this cursor was to get next.
-bool is_overrun(const Subscription& subscription) { return subscription.attached && subscription.offset < subscription.log->tail(); }
 
 }  // namespace
 
@@ -110,82 +98,6 @@ bool Delivery::keep_one_alive(std::uint64_t now_ms) {
   return true;
 }
 
-std::uint64_t Delivery::waiting_since_ms(const Subscriber& subscriber, std::uint64_t now_ms) {
-  return std::min(subscriber.oldest_due_ms().value_or(now_ms), subscriber.sink_.oldest_in_flight_ms().value_or(now_ms));
-}
-
-void Delivery::check_timeouts(std::uint64_t now_ms) {
-  for (Subscriber* subscriber = blocked_.front(); subscriber != nullptr;) {
-    Subscriber& candidate = *subscriber;
-    subscriber = blocked_.after(candidate);
-    const std::uint64_t timeout_ms = candidate.options().send_timeout_ms;
-    if (timeout_ms != 0 && now_ms - waiting_since_ms(candidate, now_ms) >= timeout_ms) {
-      ++counters_.timed_out;
-      candidate.slow_limit_ = "sse_send_timeout";
-      cut(candidate, CloseReason::slow);
-    }
-  }
-}
-
-bool Delivery::holds_memory(const Subscriber& subscriber) {
-  return subscriber.pinned_.size != 0 || subscriber.own_.size > kFewOwnBytes || subscriber.sink_.in_flight_bytes() != 0 ||
-         std::any_of(subscriber.subscriptions_.get(), subscriber.subscriptions_.get() + subscriber.size_, is_in_log);
-}
-
-std::vector<Subscriber*> Delivery::slowest_first(std::uint64_t now_ms) {
-  std::vector<std::pair<std::uint64_t, Subscriber*>> by_age;
-  for (Subscriber* subscriber = blocked_.front(); subscriber != nullptr; subscriber = blocked_.after(*subscriber)) {
-    by_age.emplace_back(waiting_since_ms(*subscriber, now_ms), subscriber);
-  }
-  std::stable_sort(by_age.begin(), by_age.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
-  std::vector<Subscriber*> subscribers;
-  subscribers.reserve(by_age.size());
-  for (const auto& [since_ms, subscriber] : by_age) {
-    subscribers.push_back(subscriber);
-  }
-  return subscribers;
-}
-
-std::size_t Delivery::relieve_memory(std::uint64_t now_ms) {
-  if (memory_limit_ == 0 || memory_.bytes <= memory_limit_) {
-    return 0;
-  }
-  // Somewhat below the limit, so that not every message begins this search.
-  const std::size_t target = memory_limit_ - memory_limit_ / 8;
-  // Of who was cut, but lets go only when its connection is closed. Who was cut before and has not let go yet is the slowest of all.
-  std::size_t leaving = leftovers_ == nullptr ? 0 : leftovers_->let_go(memory_.bytes - target);
-  const auto excess = [&] { return memory_.bytes > target + leaving ? memory_.bytes - target - leaving : 0; };
-
-  const std::vector<Subscriber*> slowest = slowest_first(now_ms);
-  for (Subscriber* subscriber : slowest) {
-    if (excess() == 0) {
-      return 0;
-    }
-    if (subscriber->options().slow == SlowPolicy::close) {
-      if (holds_memory(*subscriber)) {
-        leaving += subscriber->sink_.in_flight_bytes();
-        cut_slow(*subscriber, "sse_buffer_total");
-      }
-      continue;
-    }
-    for (Subscription& subscription : *subscriber) {
-      if (is_in_log(subscription)) {
-        subscription.log->push_out(subscription, now_ms);
-      }
-    }
-  }
-  for (Subscriber* subscriber : slowest) {
-    if (excess() == 0) {
-      return 0;
-    }
-    if (subscriber->state_ == Subscriber::State::open && holds_memory(*subscriber)) {
-      leaving += subscriber->sink_.in_flight_bytes();
-      cut_slow(*subscriber, "sse_buffer_total");
-    }
-  }
-  return excess();
-}
-
 void Delivery::fell_out(Subscription& subscription, const LogSegment& segment, std::uint64_t now_ms) {
   Subscriber& subscriber = *subscription.subscriber;
   if (subscriber.ending_ && subscriber.mid_frame_ != &subscription) {
@@ -243,7 +155,7 @@ void Delivery::push_own(Subscriber& subscriber, std::string_view events, std::ui
 
 void Delivery::block(Subscriber& subscriber) {
   subscriber.blocked_ = true;
-  blocked_.push_back(subscriber);
+  slow_readers_.add(subscriber);
   for (Subscription& subscription : subscriber) {
     if (subscription.attached && !subscription.skipped) {
       subscription.log->lag(subscription);
@@ -253,7 +165,7 @@ void Delivery::block(Subscriber& subscriber) {
 
 void Delivery::unblock(Subscriber& subscriber) {
   subscriber.blocked_ = false;
-  static_cast<ListNode<ByBlocked>&>(subscriber).unlink();
+  slow_readers_.remove(subscriber);
   for (Subscription& subscription : subscriber) {
     if (subscription.attached && !subscription.skipped) {
       subscription.log->settle(subscription);
@@ -271,6 +183,14 @@ void Delivery::cut_slow(Subscriber& subscriber, const char* limit) {
   ++counters_.slow_closed;
   cut(subscriber, CloseReason::slow);
 }
+
+void Delivery::close_timed_out(Subscriber& subscriber) {
+  subscriber.slow_limit_ = "sse_send_timeout";
+  ++counters_.timed_out;
+  cut(subscriber, CloseReason::slow);
+}
+
+void Delivery::close_over_total(Subscriber& subscriber) { cut_slow(subscriber, "sse_buffer_total"); }
 
 void Delivery::leave_logs(Subscriber& subscriber) {
   if (subscriber.has_left_logs_) {
@@ -290,7 +210,7 @@ void Delivery::forget(Subscriber& subscriber) {
   subscriber.state_ = Subscriber::State::closed;
   static_cast<ListNode<ByKeepalive>&>(subscriber).unlink();
   static_cast<ListNode<ByOpening>&>(subscriber).unlink();
-  static_cast<ListNode<ByBlocked>&>(subscriber).unlink();
+  slow_readers_.remove(subscriber);
   subscriber.pinned_ = PrivateBytes();
   subscriber.own_ = PrivateBytes();
 }

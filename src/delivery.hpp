@@ -1,32 +1,20 @@
-// Gives subscribers their bytes: everything that is due to one of them in one call, keepalives when it is silent, and what becomes of
-// those whose socket is full.
+// Gives subscribers their bytes: everything that is due to one of them in one call, keepalives when it is silent, a reset or an end
+// when it is too slow.
 #pragma once
 
-#include <cstddef>
 #include <cstdint>
 #include <string_view>
-#include <vector>
 
 #include "channel_log.hpp"
 #include "counters.hpp"
 #include "keepalive_queues.hpp"
-#include "list.hpp"
 #include "segment.hpp"
+#include "slow_readers.hpp"
 #include "subscriber.hpp"
 
 namespace sse {
 
-// Bytes that a transport has yet to send of subscribers that have left.
-class Leftovers {
- public:
-  // At least so many of them are let go of soon, if there are so many. Gives how many will be.
-  virtual std::size_t let_go(std::size_t bytes) = 0;
-
- protected:
-  ~Leftovers() = default;
-};
-
-class Delivery final : public LogObserver {
+class Delivery final : public LogObserver, private SlowReaderCloser {
  public:
   Delivery() = default;
   Delivery(const Delivery&) = delete;
@@ -49,18 +37,7 @@ class Delivery final : public LogObserver {
   bool keep_one_alive(std::uint64_t now_ms);
   std::uint64_t next_keepalive_ms() const { return keepalives_.next_due_ms(); }  // UINT64_MAX: never
 
-  // Cuts subscribers whose oldest unsent byte is older than their send timeout.
-  void check_timeouts(std::uint64_t now_ms);
-
-  // Most bytes that logs, pinned frames and unsent bytes may hold together; 0: no limit. `leftovers` must outlive this; null: none.
-  void set_memory_limit(std::size_t bytes, Leftovers* leftovers) {
-    memory_limit_ = bytes;
-    leftovers_ = leftovers;
-  }
-
-  // Over the limit, has leftovers let go of first, then pushes out blocked subscribers, the slowest first, by their policy, then cuts who
-  // still pins bytes. Gives how many bytes too many are left to what is not a slow reader's.
-  std::size_t relieve_memory(std::uint64_t now_ms);
+  SlowReaders& slow_readers() { return slow_readers_; }
 
   // No list of this object and no log knows the subscriber afterwards.
   void forget(Subscriber& subscriber);
@@ -79,18 +56,13 @@ class Delivery final : public LogObserver {
   void leave_logs(Subscriber& subscriber);
   void cut(Subscriber& subscriber, CloseReason reason);
   void cut_slow(Subscriber& subscriber, const char* limit);
-  // Since when this blocked subscriber has a byte that has not left.
-  static std::uint64_t waiting_since_ms(const Subscriber& subscriber, std::uint64_t now_ms);
-  // Whether others gain by its end.
-  static bool holds_memory(const Subscriber& subscriber);
-  std::vector<Subscriber*> slowest_first(std::uint64_t now_ms);
+  void close_timed_out(Subscriber& subscriber) override;
+  void close_over_total(Subscriber& subscriber) override;
 
   Counters counters_;
   MemoryMeter memory_;
-  std::size_t memory_limit_ = 0;
-  Leftovers* leftovers_ = nullptr;
   KeepaliveQueues keepalives_;
-  List<Subscriber, ByBlocked> blocked_;  // open, without room in the socket
+  SlowReaders slow_readers_{memory_, *this};
 };
 
 }  // namespace sse

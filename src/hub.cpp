@@ -78,7 +78,7 @@ bool Hub::flush(Deadline& deadline, std::uint64_t now_ms) {
 
 // When slow readers hold nothing any more, this worker does not keep up with its brokers.
 void Hub::relieve_memory(std::uint64_t now_ms) {
-  const std::size_t excess = delivery_.relieve_memory(now_ms);
+  const std::size_t excess = delivery_.slow_readers().relieve_memory(now_ms);
   if (excess == 0) {
     return;
   }

@@ -44,7 +44,7 @@ class Hub final {
   MemoryMeter& memory() { return delivery_.memory(); }
   MessageEncoder& encoder() { return encoder_; }
   // Most bytes that all logs, pinned frames and unsent bytes may hold together; 0: no limit. Slow readers make room, the slowest first.
-  void set_memory_limit(std::size_t bytes, Leftovers* leftovers = nullptr) { delivery_.set_memory_limit(bytes, leftovers); }
+  void set_memory_limit(std::size_t bytes, Leftovers* leftovers = nullptr) { delivery_.slow_readers().set_memory_limit(bytes, leftovers); }
   TopicBudget& topic_budget() { return topic_budget_; }
   LogObserver& log_observer() { return delivery_; }
 
@@ -69,7 +69,7 @@ class Hub final {
   bool flush(Deadline& deadline, std::uint64_t now_ms);
 
   // Cuts subscribers whose oldest unsent byte is older than their send timeout. To be called about once a second.
-  void check_timeouts(std::uint64_t now_ms) { delivery_.check_timeouts(now_ms); }
+  void check_timeouts(std::uint64_t now_ms) { delivery_.slow_readers().check_timeouts(now_ms); }
 
   // When flush has a keepalive to send although nothing was published; UINT64_MAX: never.
   std::uint64_t next_keepalive_ms() const { return delivery_.next_keepalive_ms(); }

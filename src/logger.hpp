@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 namespace sse {
@@ -31,6 +32,12 @@ class LogLimit {
     has_logged_ = true;
     last_ms_ = now_ms;
     return true;
+  }
+
+  // To stand behind the line: how many were held back, or nothing.
+  std::string take_note() {
+    const std::uint64_t count = take_suppressed();
+    return count == 0 ? std::string() : " (" + std::to_string(count) + " more since the last such line)";
   }
 
   // How many lines were held back since the last one; starts again at 0.

@@ -251,12 +251,8 @@ void PubsubSource::on_push(ReplyView push, std::uint64_t now_ms) {
     return;
   }
   if (!topic->deliver(channel, payload, now_ms) && too_large_log_.allows(now_ms)) {
-    std::string line =
-        "message of " + std::to_string(payload.size()) + " bytes on channel " + quoted(channel) + " dropped: over sse_max_message";
-    if (const std::uint64_t suppressed = too_large_log_.take_suppressed()) {
-      line += " (" + std::to_string(suppressed) + " more since the last such line)";
-    }
-    log(LogLevel::warn, line);
+    log(LogLevel::warn, "message of " + std::to_string(payload.size()) + " bytes on channel " + quoted(channel) +
+                            " dropped: over sse_max_message" + too_large_log_.take_note());
   }
 }
 

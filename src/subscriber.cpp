@@ -57,10 +57,6 @@ struct FrameWalk {
   }
 };
 
-bool is_due(const Subscription& subscription) {
-  return subscription.attached && !subscription.skipped && subscription.offset < subscription.log->head();
-}
-
 FrameWalk walk_from(Subscription& subscription) {
   const LogSegment& segment = subscription.log->segment_at(subscription.offset);
   return {&subscription, &segment, static_cast<std::size_t>(subscription.frame - segment.first_frame), subscription.offset};

@@ -72,6 +72,7 @@ class Subscriber : public ListNode<ByKeepalive>, public ListNode<ByOpening>, pub
  private:
   friend class Hub;
   friend class Delivery;
+  friend class SlowReaders;
   friend class KeepaliveQueues;
 
   // Queues whole frames (already in this subscriber's framing) before everything that is not begun yet.
