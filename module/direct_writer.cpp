@@ -1,5 +1,7 @@
 #include "direct_writer.hpp"
 
+#include "transport.hpp"
+
 extern "C" {
 extern ngx_module_t ngx_http_chunked_filter_module;
 extern ngx_module_t ngx_http_copy_filter_module;

@@ -2,20 +2,9 @@
 
 #include <new>
 
+#include "transport.hpp"
+
 namespace sse::ngx {
-
-namespace {
-
-ngx_connection_t* socket_connection(ngx_http_request_t* r) {
-#if (NGX_HTTP_V2)
-  if (r->stream != nullptr) {
-    return r->stream->connection->connection;
-  }
-#endif
-  return r->connection;
-}
-
-}  // namespace
 
 FilterWriter::~FilterWriter() {
   for (InFlight* in_flight = all_; in_flight != nullptr;) {

@@ -22,8 +22,6 @@ bool add_header(ngx_http_request_t* r, std::string_view name, std::string_view v
 
 }  // namespace
 
-bool is_http2_or_3(const ngx_http_request_t* r) { return r->http_version > NGX_HTTP_VERSION_11; }
-
 void append_retry_line(std::string& bytes, const JitteredTime& retry) {
   if (retry.state != 0) {
     append_retry(bytes, static_cast<std::uint32_t>(std::min<std::uint64_t>(retry.pick_ms(), UINT32_MAX)));
@@ -46,25 +44,6 @@ ngx_int_t send_event_stream_header(ngx_http_request_t* r) {
     return NGX_ERROR;
   }
   return ngx_http_send_header(r);
-}
-
-bool flush_http2_session(ngx_http_request_t* r) {
-#if (NGX_HTTP_V2)
-  if (r->stream != nullptr) {
-    ngx_connection_t* session = r->stream->connection->connection;
-    return !session->buffered || session->send_chain(session, nullptr, 0) != NGX_CHAIN_ERROR;
-  }
-#endif
-  return true;
-}
-
-void set_socket_options(ngx_http_request_t* r) {
-  ngx_connection_t* c = r->connection;
-  auto* core = static_cast<ngx_http_core_loc_conf_t*>(ngx_http_get_module_loc_conf(r, ngx_http_core_module));
-  // nginx sets it for keepalive connections and proxies, not for a content handler's response.
-  if (core->tcp_nodelay && !is_http2_or_3(r)) {
-    ngx_tcp_nodelay(c);
-  }
 }
 
 }  // namespace sse::ngx

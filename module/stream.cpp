@@ -4,6 +4,7 @@
 
 #include "frame.hpp"
 #include "response_head.hpp"
+#include "transport.hpp"
 #include "worker.hpp"
 
 namespace sse::ngx {
@@ -18,14 +19,6 @@ SubscriberOptions subscriber_options(const LocConf& conf) {
   options.keepalive_ms = conf.keepalive_ms;
   options.send_timeout_ms = conf.send_timeout_ms;
   return options;
-}
-
-// What the client has not read must not linger in the socket's buffer.
-void reset_on_close(ngx_connection_t* c) {
-  const linger at_once{1, 0};
-  if (setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once)) == -1) {
-    ngx_log_error(NGX_LOG_INFO, c->log, ngx_socket_errno, "setsockopt(SO_LINGER) failed, ignored");
-  }
 }
 
 }  // namespace
@@ -107,7 +100,7 @@ void Stream::confirmed() {
     return;
   }
   opened_ms_ = now_ms();
-  set_socket_options(r_);
+  set_nodelay(r_);
   if (conf_.send_timeout_ms != 0) {
     worker_.watch(*this);
   }
@@ -262,15 +255,13 @@ bool Stream::is_alone_on_http2_connection() const {
 
 // As when nginx's own send_timeout is over.
 void Stream::close_http2_connection() {
-#if (NGX_HTTP_V2)
-  ngx_connection_t* c = r_->stream->connection->connection;
+  ngx_connection_t* c = socket_connection(r_);
   if (!c->write->timedout) {
     ngx_log_error(NGX_LOG_INFO, c->log, 0, "sse: HTTP/2 connection closed: it does not take the rest of a stream that has ended");
     reset_on_close(c);
     c->write->timedout = 1;
     ngx_post_event(c->write, &ngx_posted_events);
   }
-#endif
 }
 
 void Stream::leave() {

@@ -10,16 +10,6 @@
 
 namespace sse::ngx {
 
-// Without this, OpenSSL's buffer of 16 KiB stays with every subscriber. Nothing while there are bytes in it, or without TLS.
-// The connection is the one that has the socket: an HTTP/2 stream's own, a copy, knows nothing of what the session's buffer holds.
-inline void free_ssl_buffer([[maybe_unused]] ngx_connection_t* c) {
-#if (NGX_HTTP_SSL)
-  if (c->ssl != nullptr && !c->buffered) {
-    ngx_ssl_free_buffer(c);
-  }
-#endif
-}
-
 class Writer {
  public:
   // See Sink.
