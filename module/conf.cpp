@@ -51,7 +51,8 @@ bool complete(ngx_conf_t* cf, LocConf& conf) {
   }
 
   auto* reading = create_in<ReadOptions>(cf->pool);
-  if (reading == nullptr) {
+  auto* subscriber = create_in<SubscriberOptions>(cf->pool);
+  if (reading == nullptr || subscriber == nullptr) {
     return false;
   }
   reading->encoding.payload = static_cast<PayloadForm>(conf.payload);
@@ -61,6 +62,10 @@ bool complete(ngx_conf_t* cf, LocConf& conf) {
   reading->buffer_bytes = conf.buffer_bytes;
   reading->max_message_bytes = conf.max_message_bytes;
   conf.reading = reading;
+  subscriber->slow = static_cast<SlowPolicy>(conf.slow);
+  subscriber->keepalive_ms = conf.keepalive_ms;
+  subscriber->send_timeout_ms = conf.send_timeout_ms;
+  conf.subscriber = subscriber;
   return true;
 }
 
@@ -117,6 +122,7 @@ void* create_loc_conf(ngx_conf_t* cf) {
   conf->max_subscribers = NGX_CONF_UNSET_UINT;
   conf->slow = NGX_CONF_UNSET_UINT;
   conf->direct = NGX_CONF_UNSET;
+  conf->compact = NGX_CONF_UNSET;
   return conf;
 }
 
@@ -150,6 +156,7 @@ char* merge_loc_conf(ngx_conf_t* cf, void* parent, void* child) {
   ngx_conf_merge_uint_value(conf->max_subscribers, prev->max_subscribers, 0);
   ngx_conf_merge_uint_value(conf->slow, prev->slow, static_cast<ngx_uint_t>(SlowPolicy::close));
   ngx_conf_merge_value(conf->direct, prev->direct, 1);
+  ngx_conf_merge_value(conf->compact, prev->compact, 0);
 
   auto* core = static_cast<ngx_http_core_loc_conf_t*>(ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module));
   // An "if" or "limit_except" block in a location, without a handler of its own.

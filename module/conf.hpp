@@ -9,6 +9,7 @@
 #include "encoding.hpp"
 #include "ngx.hpp"
 #include "setters.hpp"
+#include "subscriber.hpp"
 
 namespace sse::ngx {
 
@@ -49,9 +50,11 @@ struct LocConf {
   ngx_uint_t max_subscribers;
   ngx_uint_t slow;  // a SlowPolicy
   ngx_flag_t direct;
+  ngx_flag_t compact;
 
   BrokerConf* broker;          // set by the merge where there are channels
   const ReadOptions* reading;  // likewise
+  const SubscriberOptions* subscriber;
 };
 
 void* create_main_conf(ngx_conf_t* cf);

@@ -29,6 +29,8 @@ class DirectWriter final : public Writer {
  public:
   explicit DirectWriter(ngx_connection_t* c) : c_(c) {}
 
+  ngx_connection_t* connection() const { return c_; }
+
   SendResult send(const Batch& batch) override;
   std::size_t batch_limit() const override { return kBatchBytes; }
   std::optional<std::uint64_t> oldest_in_flight_ms() const override;

@@ -197,6 +197,7 @@ ngx_command_t commands[] = {
     {ngx_string("sse_max_lifetime"), kEverywhere | NGX_CONF_TAKE12, set_jittered_time_or_off, SSE_LOC(max_lifetime)},
     {ngx_string("sse_slow_subscriber"), kEverywhere | NGX_CONF_TAKE1, set_slow_subscriber, SSE_LOC(slow)},
     {ngx_string("sse_direct"), kEverywhere | NGX_CONF_TAKE1, set_flag, SSE_LOC(direct)},
+    {ngx_string("sse_compact"), kEverywhere | NGX_CONF_TAKE1, set_flag, SSE_LOC(compact)},
 
     {ngx_string("sse_buffer_total"), NGX_HTTP_MAIN_CONF | NGX_CONF_TAKE1, set_size_or_off, SSE_MAIN(buffer_total_bytes)},
     {ngx_string("sse_max_worker_channels"), NGX_HTTP_MAIN_CONF | NGX_CONF_TAKE1, set_number_or_off, SSE_MAIN(max_worker_channels)},

@@ -11,7 +11,7 @@ ngx_int_t send_away(ngx_http_request_t* r, const JitteredTime& retry, CloseReaso
   if (record == nullptr) {
     return NGX_HTTP_INTERNAL_SERVER_ERROR;
   }
-  *record = {nullptr, reason};
+  *record = {nullptr, reason, {}};
   ngx_http_set_ctx(r, record, ngx_http_sse_module);
 
   std::string line;

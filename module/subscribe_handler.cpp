@@ -5,9 +5,9 @@
 #include "conf.hpp"
 #include "fence.hpp"
 #include "redis_broker.hpp"
+#include "request_stream.hpp"
 #include "response_head.hpp"
 #include "retry_later.hpp"
-#include "stream.hpp"
 #include "worker.hpp"
 
 namespace sse::ngx {
@@ -67,7 +67,7 @@ ngx_int_t subscribe(ngx_http_request_t* r) {
       return error.empty() ? NGX_HTTP_INTERNAL_SERVER_ERROR : refuse_request(r, error);
     }
   }
-  std::vector<ChannelName> channels = requested.take();
+  const std::vector<ChannelName> channels = requested.take();
 
   if (r->method & NGX_HTTP_HEAD) {
     return send_event_stream_header(r);
@@ -82,7 +82,7 @@ ngx_int_t subscribe(ngx_http_request_t* r) {
   if (!worker->admission().admits(r, source, channels)) {
     return send_away(r, conf.retry, CloseReason::limit);
   }
-  Stream* stream = Stream::create(r, *worker, source, std::move(channels));
+  RequestStream* stream = RequestStream::create(r, *worker, source, channels);
   if (stream == nullptr) {
     return NGX_HTTP_INTERNAL_SERVER_ERROR;
   }

@@ -8,18 +8,20 @@ namespace sse::ngx {
 
 namespace {
 
-std::string channel(const Stream& stream) { return stream.channel_names(); }
+std::string channel(const RequestRecord& record) {
+  return record.channel_names.empty() ? channel_names(record.stream->subscriber()) : std::string(record.channel_names);
+}
 
-std::string events_sent(const Stream& stream) { return std::to_string(stream.subscriber().events_sent()); }
+std::string events_sent(const RequestRecord& record) { return std::to_string(record.stream->subscriber().events_sent()); }
 
-std::string last_id(const Stream& stream) { return stream.subscriber().last_id(); }
+std::string last_id(const RequestRecord& record) { return record.stream->subscriber().last_id(); }
 
 // Seconds with milliseconds, as $request_time.
-std::string stream_time(const Stream& stream) {
-  if (stream.opened_ms() == 0) {
+std::string stream_time(const RequestRecord& record) {
+  if (record.stream->opened_ms() == 0) {
     return "0.000";
   }
-  const std::uint64_t ms = now_ms() - stream.opened_ms();
+  const std::uint64_t ms = now_ms() - record.stream->opened_ms();
   std::string fraction = std::to_string(ms % 1000);
   return std::to_string(ms / 1000) + '.' + std::string(3 - fraction.size(), '0') + fraction;
 }
@@ -37,24 +39,32 @@ ngx_int_t set_value(ngx_http_request_t* r, ngx_http_variable_value_t* value, std
   return NGX_OK;
 }
 
-using Getter = std::string (*)(const Stream&);
+using Getter = std::string (*)(const RequestRecord&);
 
 template <Getter Get>
 ngx_int_t get_of_stream(ngx_http_request_t* r, ngx_http_variable_value_t* value, uintptr_t) {
   return fence(r->connection->log, static_cast<ngx_int_t>(NGX_ERROR), [&]() -> ngx_int_t {
-    const Stream* stream = Stream::of(r);
-    if (stream == nullptr) {
+    const RequestRecord* record = RequestRecord::of(r);
+    if (record == nullptr || record->stream == nullptr) {
       value->not_found = 1;
       return NGX_OK;
     }
-    return set_value(r, value, Get(*stream));
+    return set_value(r, value, Get(*record));
   });
+}
+
+// With sse_compact, the access log is written while the stream goes on: there is no reason yet.
+std::string_view close_reason(const RequestRecord& record) {
+  if (record.stream == nullptr) {
+    return to_string(record.refusal);
+  }
+  return record.stream->subscriber().state() == Subscriber::State::open ? "" : to_string(record.stream->close_reason());
 }
 
 ngx_int_t get_close_reason(ngx_http_request_t* r, ngx_http_variable_value_t* value, uintptr_t) {
   return fence(r->connection->log, static_cast<ngx_int_t>(NGX_ERROR), [&]() -> ngx_int_t {
     const RequestRecord* record = RequestRecord::of(r);
-    return set_value(r, value, record == nullptr ? "" : to_string(record->close_reason));
+    return set_value(r, value, record == nullptr ? "" : close_reason(*record));
   });
 }
 

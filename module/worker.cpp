@@ -90,7 +90,7 @@ void Worker::schedule_flush() {
 
 std::size_t Worker::let_go(std::size_t bytes) {
   std::size_t leaving = 0;
-  for (Stream* stream = leftovers_.front(); stream != nullptr && leaving < bytes; stream = leftovers_.after(*stream)) {
+  for (RequestStream* stream = leftovers_.front(); stream != nullptr && leaving < bytes; stream = leftovers_.after(*stream)) {
     leaving += stream->in_flight_bytes();
     stream->close_http2_connection();
   }
@@ -111,6 +111,7 @@ void Worker::flush() {
     more = hub_.flush(deadline, now_ms());
   }
   run_posted_requests();
+  compact_opened();
   finalize_ended();
   if (more) {
     flush_event_.cancel();
@@ -158,19 +159,25 @@ void Worker::add_ended(Stream& stream) {
   schedule_flush();
 }
 
+void Worker::compact_opened() {
+  while (RequestStream* stream = opened_.pop_front()) {
+    stream->compact();
+  }
+}
+
 void Worker::finalize_ended() {
   while (Stream* stream = ended_.pop_front()) {
     stream->finalize();
   }
 }
 
-void Worker::add_posting(Stream& stream) {
+void Worker::add_posting(RequestStream& stream) {
   posting_.push_back(stream);
   schedule_flush();
 }
 
 void Worker::run_posted_requests() {
-  while (Stream* stream = posting_.pop_front()) {
+  while (RequestStream* stream = posting_.pop_front()) {
     stream->run_posted_requests();
   }
 }
@@ -178,7 +185,7 @@ void Worker::run_posted_requests() {
 void Worker::worker_exits() { drain_.begin(drain_ms_); }
 
 void Worker::drained() {
-  for (Stream* stream = leftovers_.front(); stream != nullptr; stream = leftovers_.after(*stream)) {
+  for (RequestStream* stream = leftovers_.front(); stream != nullptr; stream = leftovers_.after(*stream)) {
     if (stream->is_alone_on_http2_connection()) {
       stream->close_http2_connection();
     }

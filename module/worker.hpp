@@ -13,7 +13,7 @@
 #include "list.hpp"
 #include "loop_event.hpp"
 #include "redis_broker.hpp"
-#include "stream.hpp"
+#include "request_stream.hpp"
 
 namespace sse::ngx {
 
@@ -40,13 +40,16 @@ class Worker final : private FlushScheduler, private Leftovers, private ExitObse
   void watch(Stream& stream) { watched_.push_back(stream); }
 
   // The stream has left, and its HTTP/2 connection has yet to send bytes of it.
-  void add_leftover(Stream& stream) { leftovers_.push_back(stream); }
+  void add_leftover(RequestStream& stream) { leftovers_.push_back(stream); }
+
+  // The stream is open, and its request is to be given back when the hub has returned.
+  void add_opened(RequestStream& stream) { opened_.push_back(stream); }
 
   // The stream's end is to be carried out when the hub has returned.
   void add_ended(Stream& stream);
 
   // The stream's filters made subrequests, which are to be run when the hub has returned.
-  void add_posting(Stream& stream);
+  void add_posting(RequestStream& stream);
 
  private:
   void schedule_flush() override;
@@ -59,6 +62,7 @@ class Worker final : private FlushScheduler, private Leftovers, private ExitObse
   void watch_peers();
   void arm_keepalive_timer();
   void run_posted_requests();
+  void compact_opened();
   void finalize_ended();
 
   const ngx_msec_t drain_ms_;
@@ -70,10 +74,11 @@ class Worker final : private FlushScheduler, private Leftovers, private ExitObse
   Admission admission_;
   List<Stream, AllStreams> streams_;
   List<Stream, WatchedStreams> watched_;
-  List<Stream, WatchedStreams> to_watch_;    // the rest of a round
-  List<Stream, LeftoverStreams> leftovers_;  // who left first is in front
+  List<Stream, WatchedStreams> to_watch_;           // the rest of a round
+  List<RequestStream, LeftoverStreams> leftovers_;  // who left first is in front
+  List<RequestStream, OpenedStreams> opened_;
+  List<RequestStream, PostingStreams> posting_;
   List<Stream, EndedStreams> ended_;
-  List<Stream, PostingStreams> posting_;
   std::map<std::string, std::unique_ptr<RedisBroker>> brokers_;  // by BrokerConf::key
   Drain drain_{streams_, *this};
   ExitNotice exit_notice_{*this};

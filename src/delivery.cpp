@@ -19,7 +19,7 @@ constexpr std::uint64_t kCatchUpSpanMs = 100;
 void Delivery::begin(Subscriber& subscriber, std::uint64_t now_ms) {
   ++counters_.subscribers_opened;
   keepalives_.touch(subscriber, now_ms);
-  if (subscriber.sink_.oldest_in_flight_ms()) {
+  if (subscriber.sink_->oldest_in_flight_ms()) {
     block(subscriber);  // what goes before the first frame has not left
   } else {
     write(subscriber, now_ms);
@@ -31,12 +31,12 @@ void Delivery::write(Subscriber& subscriber, std::uint64_t now_ms) {
     drop_overrun(subscriber, now_ms);
   }
   while (!subscriber.is_caught_up()) {  // at most what the logs hold, and mostly once: a socket's buffer is smaller
-    Batch batch(subscriber.sink_.batch_limit(), subscriber.blocked_ ? kCatchUpSpanMs : UINT64_MAX);
+    Batch batch(subscriber.sink_->batch_limit(), subscriber.blocked_ ? kCatchUpSpanMs : UINT64_MAX);
     subscriber.gather(batch);
     if (batch.empty()) {
       break;
     }
-    const SendResult result = subscriber.sink_.send(batch);
+    const SendResult result = subscriber.sink_->send(batch);
     ++counters_.sends;
     counters_.bytes_sent += result.accepted;
     subscriber.advance(batch, result.accepted);
@@ -61,7 +61,7 @@ void Delivery::write(Subscriber& subscriber, std::uint64_t now_ms) {
   if (subscriber.ending_) {
     const CloseReason reason = subscriber.end_reason_;
     forget(subscriber);
-    subscriber.sink_.end(reason);
+    subscriber.sink_->end(reason);
   }
 }
 
@@ -175,7 +175,7 @@ void Delivery::unblock(Subscriber& subscriber) {
 
 void Delivery::cut(Subscriber& subscriber, CloseReason reason) {
   forget(subscriber);
-  subscriber.sink_.abort(reason);
+  subscriber.sink_->abort(reason);
 }
 
 void Delivery::cut_slow(Subscriber& subscriber, const char* limit) {
@@ -196,7 +196,7 @@ void Delivery::leave_logs(Subscriber& subscriber) {
   if (subscriber.has_left_logs_) {
     return;
   }
-  subscriber.final_id_ = subscriber.last_id();
+  subscriber.remember_id();
   subscriber.has_left_logs_ = true;
   for (Subscription& subscription : subscriber) {
     if (subscription.attached) {

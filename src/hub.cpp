@@ -102,7 +102,7 @@ bool Hub::deliver_until(Deadline& deadline, std::uint64_t now_ms) {
   while (more) {
     more = false;
     for (int i = 0; i < kOpeningsPerTurn && !opening_.empty(); ++i) {
-      opening_.pop_front()->sink_.confirmed();
+      opening_.pop_front()->sink_->confirmed();
       more = true;
     }
     for (int i = 0; i < kKeepalivesPerTurn && delivery_.keep_one_alive(now_ms); ++i) {

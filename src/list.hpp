@@ -18,6 +18,15 @@ class ListNode {
 
   bool is_linked() const { return next_ != this; }
 
+  // Takes the other's place in its list, if it is in one; the other is in none afterwards.
+  void replace(ListNode& other) {
+    unlink();
+    if (other.is_linked()) {
+      link_before(other);
+      other.unlink();
+    }
+  }
+
   void unlink() {
     prev_->next_ = next_;
     next_->prev_ = prev_;

@@ -14,7 +14,7 @@ constexpr std::size_t kFewOwnBytes = 1024;
 }  // namespace
 
 std::uint64_t SlowReaders::waiting_since_ms(const Subscriber& subscriber, std::uint64_t now_ms) {
-  return std::min(subscriber.oldest_due_ms().value_or(now_ms), subscriber.sink_.oldest_in_flight_ms().value_or(now_ms));
+  return std::min(subscriber.oldest_due_ms().value_or(now_ms), subscriber.sink_->oldest_in_flight_ms().value_or(now_ms));
 }
 
 void SlowReaders::check_timeouts(std::uint64_t now_ms) {
@@ -29,8 +29,8 @@ void SlowReaders::check_timeouts(std::uint64_t now_ms) {
 }
 
 bool SlowReaders::holds_memory(const Subscriber& subscriber) {
-  return subscriber.pinned_.size != 0 || subscriber.own_.size > kFewOwnBytes || subscriber.sink_.in_flight_bytes() != 0 ||
-         std::any_of(subscriber.subscriptions_.get(), subscriber.subscriptions_.get() + subscriber.size_, is_due);
+  return subscriber.pinned_.size != 0 || subscriber.own_.size > kFewOwnBytes || subscriber.sink_->in_flight_bytes() != 0 ||
+         std::any_of(subscriber.begin(), subscriber.end(), is_due);
 }
 
 std::vector<SlowReaders::Aged> SlowReaders::slowest_first(std::uint64_t now_ms) const {
@@ -53,7 +53,7 @@ std::size_t SlowReaders::relieve_memory(std::uint64_t now_ms) {
   const auto excess = [&] { return memory_.bytes > target + leaving ? memory_.bytes - target - leaving : 0; };
   const auto close_if_it_holds = [&](Subscriber& subscriber) {
     if (subscriber.state() == Subscriber::State::open && holds_memory(subscriber)) {
-      leaving += subscriber.sink_.in_flight_bytes();
+      leaving += subscriber.sink_->in_flight_bytes();
       closer_.close_over_total(subscriber);
     }
   };

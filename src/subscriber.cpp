@@ -75,7 +75,17 @@ void PrivateBytes::advance(std::size_t bytes) {
 }
 
 Subscriber::Subscriber(Sink& sink, const SubscriberOptions& options, const ReadOptions& reading, std::size_t subscriptions)
-    : sink_(sink), options_(options), reading_(reading), subscriptions_(new Subscription[subscriptions]), size_(subscriptions) {
+    : sink_(&sink),
+      options_(options),
+      reading_(reading),
+      size_(static_cast<std::uint32_t>(subscriptions)),
+      own_begun_(false),
+      blocked_(false),
+      has_left_logs_(false),
+      ending_(false) {
+  if (subscriptions > 1) {
+    many_ = std::make_unique<Subscription[]>(subscriptions);
+  }
   for (Subscription& subscription : *this) {
     subscription.subscriber = this;
   }
@@ -83,17 +93,11 @@ Subscriber::Subscriber(Sink& sink, const SubscriberOptions& options, const ReadO
 
 Subscriber::~Subscriber() = default;
 
-std::string Subscriber::last_id() const {
-  if (has_left_logs_) {
-    return final_id_;
-  }
-  return last_id_mark().id;
-}
+std::string Subscriber::last_id() const { return last_id_mark().id; }
 
 IdMark Subscriber::last_id_mark() const {
   IdMark last = earlier_id_ == nullptr ? IdMark() : *earlier_id_;
-  for (std::size_t i = 0; i < size_; ++i) {
-    const Subscription& subscription = subscriptions_[i];
+  for (const Subscription& subscription : *this) {
     if (subscription.attached && !subscription.skipped) {
       IdMark mark = subscription.log->last_id(subscription);
       if (mark.sequence > last.sequence) {
@@ -124,7 +128,7 @@ void Subscriber::push_own(std::string_view bytes, std::uint64_t now_ms, MemoryMe
   own_.segment = std::move(segment);
 }
 
-void Subscriber::gather_frame_rest(Batch& batch) const {
+void Subscriber::gather_frame_rest(Batch& batch) {
   if (pinned_.size != 0) {
     batch.add({pinned_.position, pinned_.size, pinned_.segment.get(), nullptr, pinned_.due_ms, Piece::Source::pinned});
   } else if (mid_frame_ != nullptr) {
@@ -132,7 +136,7 @@ void Subscriber::gather_frame_rest(Batch& batch) const {
   }
 }
 
-void Subscriber::gather_one_log(Batch& batch, Subscription& subscription) const {
+void Subscriber::gather_one_log(Batch& batch, Subscription& subscription) {
   FrameWalk walk = walk_from(subscription);
   while (walk.segment != nullptr && !batch.is_full()) {
     Piece run = walk.piece();
@@ -144,12 +148,12 @@ void Subscriber::gather_one_log(Batch& batch, Subscription& subscription) const 
   }
 }
 
-void Subscriber::gather_logs_by_arrival(Batch& batch) const {
+void Subscriber::gather_logs_by_arrival(Batch& batch) {
   std::vector<FrameWalk> walks;
-  for (std::size_t i = 0; i < size_; ++i) {
-    if (is_due(subscriptions_[i])) {
-      walks.push_back(walk_from(subscriptions_[i]));
-      if (&subscriptions_[i] == mid_frame_ && !walks.back().next()) {
+  for (Subscription& subscription : *this) {
+    if (is_due(subscription)) {
+      walks.push_back(walk_from(subscription));
+      if (&subscription == mid_frame_ && !walks.back().next()) {
         walks.pop_back();  // the frame in the middle is in the batch already
       }
     }
@@ -237,8 +241,7 @@ void Subscriber::advance(const Batch& batch, std::size_t accepted) {
 
 bool Subscriber::is_caught_up() const {
   return at_frame_boundary() && own_.size == 0 &&
-         (ending_ ||
-          std::none_of(subscriptions_.get(), subscriptions_.get() + size_, [](const Subscription& s) { return is_due(s) || s.skipped; }));
+         (ending_ || std::none_of(begin(), end(), [](const Subscription& s) { return is_due(s) || s.skipped; }));
 }
 
 std::optional<std::uint64_t> Subscriber::oldest_due_ms() const {
@@ -254,9 +257,10 @@ std::optional<std::uint64_t> Subscriber::oldest_due_ms() const {
   if (own_.size != 0) {
     consider(own_.due_ms);
   }
-  for (std::size_t i = 0; i < size_; ++i) {
-    if (is_due(subscriptions_[i]) && subscriptions_[i].offset >= subscriptions_[i].log->tail()) {
-      consider(walk_from(subscriptions_[i]).frame().due_ms);
+  for (const Subscription& subscription : *this) {
+    if (is_due(subscription) && subscription.offset >= subscription.log->tail()) {
+      const LogSegment& segment = subscription.log->segment_at(subscription.offset);
+      consider(segment.frames[static_cast<std::size_t>(subscription.frame - segment.first_frame)].due_ms);
     }
   }
   return oldest;

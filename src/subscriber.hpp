@@ -47,22 +47,29 @@ class Subscriber : public ListNode<ByKeepalive>, public ListNode<ByOpening>, pub
  public:
   enum class State : std::uint8_t { waiting, opening, open, closed };
 
-  // `subscriptions`: how many channels it will have. `reading` and the sink must outlive it.
+  // `subscriptions`: how many channels it will have. All others must outlive it; of sinks, the one that it was moved to.
   Subscriber(Sink& sink, const SubscriberOptions& options, const ReadOptions& reading, std::size_t subscriptions);
+  Subscriber(Sink&, SubscriberOptions&&, const ReadOptions&, std::size_t) = delete;
   ~Subscriber();
+
+  // From now on its bytes go there. Requires that nothing is in flight in the old sink. The new one must outlive it.
+  void move_to(Sink& sink) { sink_ = &sink; }
 
   const SubscriberOptions& options() const { return options_; }
   const ReadOptions& reading() const { return reading_; }
   State state() const { return state_; }
+  Framing framing() const { return framing_; }
   bool is_ending() const { return ending_; }
   // The directive by which it was closed as too slow; null: it was not, or not by the hub.
   const char* slow_limit() const { return slow_limit_; }
   std::uint64_t events_sent() const { return events_sent_; }
   std::size_t size() const { return size_; }
-  Subscription& operator[](std::size_t i) { return subscriptions_[i]; }
-  const Subscription& operator[](std::size_t i) const { return subscriptions_[i]; }
-  Subscription* begin() { return subscriptions_.get(); }
-  Subscription* end() { return subscriptions_.get() + size_; }
+  Subscription& operator[](std::size_t i) { return begin()[i]; }
+  const Subscription& operator[](std::size_t i) const { return begin()[i]; }
+  Subscription* begin() { return many_ == nullptr ? &only_ : many_.get(); }
+  Subscription* end() { return begin() + size_; }
+  const Subscription* begin() const { return many_ == nullptr ? &only_ : many_.get(); }
+  const Subscription* end() const { return begin() + size_; }
 
   // The last event id that was given whole; empty when there was none. Also after the stream was closed.
   std::string last_id() const;
@@ -97,23 +104,22 @@ class Subscriber : public ListNode<ByKeepalive>, public ListNode<ByOpening>, pub
   // Before frames are skipped: the log's last id will be of one that this subscriber did not get.
   void remember_id();
 
-  void gather_frame_rest(Batch& batch) const;
-  void gather_one_log(Batch& batch, Subscription& subscription) const;
-  void gather_logs_by_arrival(Batch& batch) const;
+  void gather_frame_rest(Batch& batch);
+  void gather_one_log(Batch& batch, Subscription& subscription);
+  void gather_logs_by_arrival(Batch& batch);
 
-  Sink& sink_;
-  SubscriberOptions options_;
+  Sink* sink_;
+  const SubscriberOptions& options_;
   const ReadOptions& reading_;
-  std::unique_ptr<Subscription[]> subscriptions_;
-  std::size_t size_;
 
   PrivateBytes pinned_;
   PrivateBytes own_;
   Subscription* mid_frame_ = nullptr;
-  bool own_begun_ = false;
-  bool blocked_ = false;  // no room in the socket
-  bool has_left_logs_ = false;
-  bool ending_ = false;  // gets no more from the logs; ends once its own bytes are out
+  std::uint32_t size_;  // of subscriptions
+  bool own_begun_ : 1;
+  bool blocked_ : 1;  // no room in the socket
+  bool has_left_logs_ : 1;
+  bool ending_ : 1;  // gets no more from the logs; ends once its own bytes are out
   State state_ = State::waiting;
   Framing framing_ = Framing::plain;
   CloseReason end_reason_ = CloseReason::client;
@@ -121,8 +127,10 @@ class Subscriber : public ListNode<ByKeepalive>, public ListNode<ByOpening>, pub
 
   std::uint64_t events_sent_ = 0;
   std::uint64_t last_write_ms_ = 0;
-  std::unique_ptr<IdMark> earlier_id_;  // of remember_id
-  std::string final_id_;                // last_id() as of has_left_logs_
+  std::unique_ptr<IdMark> earlier_id_;  // of remember_id; once it has left its logs, the last of all
+
+  Subscription only_;                     // most have one
+  std::unique_ptr<Subscription[]> many_;  // null: only_
 };
 
 }  // namespace sse

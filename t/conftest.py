@@ -29,6 +29,12 @@ def pytest_addoption(parser):
         metavar="NAME=VALUE",
         help="environment of nginx alone, e.g. LD_PRELOAD and ASAN_OPTIONS for a sanitizer build",
     )
+    parser.addoption(
+        "--http-extra",
+        default="",
+        metavar="DIRECTIVES",
+        help="put first into every http block that does not have them: 'sse_compact on;'",
+    )
 
 
 @pytest.fixture(scope="session")
@@ -76,7 +82,7 @@ def redis(make_redis):
 
 
 @pytest.fixture
-def make_nginx(tmp_path, nginx_binary, module_path, nginx_environment, make_redis):
+def make_nginx(request, tmp_path, nginx_binary, module_path, nginx_environment, make_redis):
     """Writes a configuration: make_nginx(conf, NAME=value) -> Nginx, not started."""
     with ExitStack() as stack:
         count = 0
@@ -87,7 +93,8 @@ def make_nginx(tmp_path, nginx_binary, module_path, nginx_environment, make_redi
             count += 1
             directory.mkdir()
             values.setdefault("MODULE", module_path)
-            server = Nginx(directory, conf, nginx_binary, nginx_environment, values)
+            extra = request.config.getoption("--http-extra")
+            server = Nginx(directory, conf, nginx_binary, nginx_environment, values, extra)
             stack.callback(server.close)
             return server
 

@@ -25,9 +25,10 @@ constexpr std::uint64_t kSendTimeoutMs = 2000;
 constexpr std::uint64_t kKeepaliveMs = 500;
 
 struct Stream {
-  Stream(const SubscriberOptions& options, const ReadOptions& its_reading, Framing its_framing, std::size_t limit_bytes,
+  Stream(const SubscriberOptions& its_options, const ReadOptions& its_reading, Framing its_framing, std::size_t limit_bytes,
          const std::vector<reference::Reader::Channel>& channels)
-      : reading(its_reading),
+      : options(its_options),
+        reading(its_reading),
         framing(its_framing),
         reference(framing, channels, options.slow == SlowPolicy::skip),
         sink(reference, limit_bytes),
@@ -35,6 +36,7 @@ struct Stream {
 
   bool is_open() const { return subscriber.state() == Subscriber::State::open; }
 
+  SubscriberOptions options;
   ReadOptions reading;
   Framing framing;
   reference::Reader reference;

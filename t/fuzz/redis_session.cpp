@@ -36,8 +36,9 @@ struct LineLogger final : Logger {
 };
 
 struct Stream {
-  explicit Stream(const ReadOptions& its_reading) : reading(its_reading), subscriber(sink, {}, reading, kChannels.size() + 1) {}
+  explicit Stream(const ReadOptions& its_reading) : reading(its_reading), subscriber(sink, options, reading, kChannels.size() + 1) {}
 
+  SubscriberOptions options;
   ReadOptions reading;
   test::FakeSink sink;
   Subscriber subscriber;

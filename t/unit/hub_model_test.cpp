@@ -139,9 +139,10 @@ class ModelSink final : public Sink {
 };
 
 struct ModelReader {
-  ModelReader(Dice& dice, const std::uint64_t& now_ms, const SubscriberOptions& options, ReadOptions its_reading, Framing its_framing,
+  ModelReader(Dice& dice, const std::uint64_t& now_ms, const SubscriberOptions& its_options, ReadOptions its_reading, Framing its_framing,
               const std::vector<reference::Reader::Channel>& channels)
-      : reading(std::move(its_reading)),
+      : options(its_options),
+        reading(std::move(its_reading)),
         framing(its_framing),
         reference(framing, channels, options.slow == SlowPolicy::skip),
         sink(dice, now_ms, reference),
@@ -149,6 +150,7 @@ struct ModelReader {
 
   bool is_open() const { return subscriber.state() == Subscriber::State::open; }
 
+  SubscriberOptions options;
   ReadOptions reading;
   Framing framing;
   reference::Reader reference;

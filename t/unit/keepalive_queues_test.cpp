@@ -8,8 +8,9 @@ namespace sse {
 namespace {
 
 struct Silent {
-  explicit Silent(std::uint64_t keepalive_ms) : subscriber(sink, {SlowPolicy::close, keepalive_ms, 0}, reading, 0) {}
+  explicit Silent(std::uint64_t keepalive_ms) : options{SlowPolicy::close, keepalive_ms, 0}, subscriber(sink, options, reading, 0) {}
 
+  SubscriberOptions options;
   test::FakeSink sink;
   ReadOptions reading;
   Subscriber subscriber;

@@ -49,6 +49,19 @@ TEST_F(ListTest, KeepsTheOrderOfPushing) {
   EXPECT_EQ(numbers(list), (std::vector<int>{1, 2, 3}));
 }
 
+TEST_F(ListTest, AnElementTakesTheOthersPlace) {
+  Colours list;
+  list.push_back(one_);
+  list.push_back(two_);
+  static_cast<ListNode<ByColour>&>(three_).replace(one_);
+  EXPECT_EQ(numbers(list), (std::vector<int>{3, 2}));
+  EXPECT_FALSE(is_linked(one_));
+
+  static_cast<ListNode<ByColour>&>(three_).replace(one_);  // which is nowhere
+  EXPECT_EQ(numbers(list), (std::vector<int>{2}));
+  EXPECT_FALSE(is_linked(three_));
+}
+
 TEST_F(ListTest, PopTakesTheFirstAndUnlinksIt) {
   Colours list;
   list.push_back(one_);

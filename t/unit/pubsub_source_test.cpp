@@ -33,7 +33,7 @@ class PubsubSourceTest : public ::testing::Test {
 
   struct Reader {
     Reader(PubsubSourceTest& its_test, const std::vector<Name>& names, const ReadOptions& its_reading)
-        : test(its_test), reading(its_reading), subscriber(sink, {}, reading, names.size()) {
+        : test(its_test), reading(its_reading), subscriber(sink, options, reading, names.size()) {
       sink.when_confirmed = [this] { test.hub_.open(subscriber, Framing::plain, test.now_ms_); };
       for (std::size_t i = 0; i < names.size(); ++i) {
         test.source().add(subscriber, i, names[i].first, names[i].second, test.now_ms_);
@@ -57,6 +57,7 @@ class PubsubSourceTest : public ::testing::Test {
     }
 
     PubsubSourceTest& test;
+    SubscriberOptions options;
     ReadOptions reading;
     FakeSink sink;
     Subscriber subscriber;

@@ -35,7 +35,7 @@ class Nginx:
     configuration are relative to the folder; the error log is error.log.
     """
 
-    def __init__(self, directory, conf, binary, environment, values):
+    def __init__(self, directory, conf, binary, environment, values, http_extra=""):
         self.directory = directory
         self.binary = binary
         self.environment = {**os.environ, **environment}
@@ -45,6 +45,7 @@ class Nginx:
         self._group = None
         self.expected_faults = []  # patterns of log lines that the test provokes
         self._ports = {}
+        self._http_extra = http_extra  # directives for every http block without them
         self._values = {"DIR": str(directory), "TEMP_PATHS": TEMP_PATHS, **values}
         (directory / "temp").mkdir()
         self.write_conf(conf)
@@ -61,6 +62,9 @@ class Nginx:
         """Replaces the configuration; reload() takes it over."""
         self._values.update(values)
         text = re.sub(r"@([A-Z][A-Z0-9_]*)@", self._value, conf)
+        for directive in re.findall(r"\S[^;]*;", self._http_extra if "load_module" in text else ""):
+            if directive.split()[0] not in text:
+                text = re.sub(r"^http \{", rf"\g<0>\n    {directive}", text, flags=re.MULTILINE)
         (self.directory / "nginx.conf").write_text(text)
         workers = re.search(r"^\s*worker_processes\s+(\d+)", text, re.MULTILINE)
         self._workers = int(workers.group(1)) if workers else 1
