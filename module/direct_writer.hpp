@@ -40,6 +40,8 @@ class DirectWriter final : public Writer {
  private:
   static constexpr std::size_t kBatchBytes = 1024 * 1024;
 
+  bool is_plain() const;
+  SendResult send_piece(const Piece& piece);
   SendResult::State wait_for_room();
 
   ngx_connection_t* c_;
