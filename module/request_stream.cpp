@@ -145,7 +145,10 @@ void RequestStream::compact() {
 }
 
 SendResult RequestStream::send(const Batch& batch) {
-  const SendResult result = writer_->send(batch);
+  if (writer_ == &direct_writer_) {
+    return direct_writer_.send(batch);
+  }
+  const SendResult result = filter_writer_.send(batch);
   if (r_->main->posted_requests != nullptr) {
     worker_.add_posting(*this);  // a filter made subrequests
   }
