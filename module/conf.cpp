@@ -66,6 +66,10 @@ bool complete(ngx_conf_t* cf, LocConf& conf) {
   subscriber->keepalive_ms = conf.keepalive_ms;
   subscriber->send_timeout_ms = conf.send_timeout_ms;
   conf.subscriber = subscriber;
+
+  auto* server = static_cast<ngx_http_core_srv_conf_t*>(ngx_http_conf_get_module_srv_conf(cf, ngx_http_core_module));
+  conf.server_name = server->server_name;
+  conf.location_name = core->name;
   return true;
 }
 
@@ -84,20 +88,21 @@ void* create_main_conf(ngx_conf_t* cf) {
       return nullptr;
     }
     conf->brokers = create_in<BrokerConfs>(cf->pool);
+    conf->stream_logs = create_in<StreamLogs>(cf->pool);
     conf->drain_ms = NGX_CONF_UNSET_MSEC;
     conf->buffer_total_bytes = NGX_CONF_UNSET_SIZE;
     conf->max_worker_channels = NGX_CONF_UNSET_UINT;
     conf->max_connections = NGX_CONF_UNSET_UINT;
-    return conf->brokers == nullptr ? nullptr : conf;
+    return conf->brokers == nullptr || conf->stream_logs == nullptr ? nullptr : conf;
   });
 }
 
-char* init_main_conf(ngx_conf_t*, void* conf) {
+char* init_main_conf(ngx_conf_t* cf, void* conf) {
   auto* main = static_cast<MainConf*>(conf);
   ngx_conf_init_msec_value(main->drain_ms, kDrainMs);
   ngx_conf_init_size_value(main->buffer_total_bytes, kBufferTotalBytes);
   ngx_conf_init_uint_value(main->max_worker_channels, kMaxWorkerChannels);
-  return NGX_CONF_OK;
+  return hook_stream_logs(cf, *main->stream_logs) ? NGX_CONF_OK : kConfError;
 }
 
 void* create_loc_conf(ngx_conf_t* cf) {
@@ -123,6 +128,7 @@ void* create_loc_conf(ngx_conf_t* cf) {
   conf->slow = NGX_CONF_UNSET_UINT;
   conf->direct = NGX_CONF_UNSET;
   conf->compact = NGX_CONF_UNSET;
+  conf->stream_log = static_cast<StreamLog*>(NGX_CONF_UNSET_PTR);
   return conf;
 }
 
@@ -157,6 +163,7 @@ char* merge_loc_conf(ngx_conf_t* cf, void* parent, void* child) {
   ngx_conf_merge_uint_value(conf->slow, prev->slow, static_cast<ngx_uint_t>(SlowPolicy::close));
   ngx_conf_merge_value(conf->direct, prev->direct, 1);
   ngx_conf_merge_value(conf->compact, prev->compact, 0);
+  ngx_conf_merge_ptr_value(conf->stream_log, prev->stream_log, nullptr);
 
   auto* core = static_cast<ngx_http_core_loc_conf_t*>(ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module));
   // An "if" or "limit_except" block in a location, without a handler of its own.

@@ -9,6 +9,7 @@
 #include "encoding.hpp"
 #include "ngx.hpp"
 #include "setters.hpp"
+#include "stream_log.hpp"
 #include "subscriber.hpp"
 
 namespace sse::ngx {
@@ -21,6 +22,7 @@ struct MainConf {
   size_t buffer_total_bytes;
   ngx_uint_t max_worker_channels;
   ngx_uint_t max_connections;  // kByLowWater: as many as nginx can have with some to spare
+  StreamLogs* stream_logs;     // of all locations
 };
 
 // Plain fields first: nginx's directive table sets them by offset.
@@ -51,10 +53,13 @@ struct LocConf {
   ngx_uint_t slow;  // a SlowPolicy
   ngx_flag_t direct;
   ngx_flag_t compact;
+  StreamLog* stream_log;  // null: off
 
-  BrokerConf* broker;          // set by the merge where there are channels
-  const ReadOptions* reading;  // likewise
+  BrokerConf* broker;  // set by the merge where there are channels, and so is what follows
+  const ReadOptions* reading;
   const SubscriberOptions* subscriber;
+  ngx_str_t server_name;
+  ngx_str_t location_name;
 };
 
 void* create_main_conf(ngx_conf_t* cf);

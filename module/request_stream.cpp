@@ -80,6 +80,7 @@ void RequestStream::confirmed() {
     return;
   }
   opened_ms_ = now_ms();
+  log_record_.open(r_);
   set_nodelay(r_);
   if (conf_.send_timeout_ms != 0) {
     worker_.watch(*this);
@@ -190,16 +191,14 @@ void RequestStream::finalize() {
   ngx_connection_t* c = r->connection;
   ngx_http_set_log_request(c->log, r);
   log_if_slow(c->log, {});
+  const bool is_clean = ending_ == Ending::clean;
+  const ngx_int_t rc = is_clean ? ngx_http_send_special(r, NGX_HTTP_LAST) : NGX_ERROR;
   leave_request();
-  if (ending_ == Ending::clean) {
-    ngx_http_finalize_request(r, ngx_http_send_special(r, NGX_HTTP_LAST));
-  } else {
-    if (!is_http2_or_3(r) && opened_ms_ != 0) {
-      reset_on_close(c);  // before the stream opened, it is an answer of nginx's
-      c->timedout = 1;    // TLS: no close_notify
-    }
-    ngx_http_finalize_request(r, NGX_ERROR);
+  if (!is_clean && !is_http2_or_3(r) && opened_ms_ != 0) {
+    reset_on_close(c);  // before the stream opened, it is an answer of nginx's
+    c->timedout = 1;    // TLS: no close_notify
   }
+  ngx_http_finalize_request(r, rc);
   ngx_http_run_posted_requests(c);
 }
 

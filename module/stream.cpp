@@ -33,7 +33,8 @@ Stream::Stream(Succession succession)
       peer_watch_(succession.predecessor.peer_watch_),
       close_reason_(succession.predecessor.close_reason_),
       ending_(succession.predecessor.ending_),
-      is_overdue_(succession.predecessor.is_overdue_) {
+      is_overdue_(succession.predecessor.is_overdue_),
+      log_record_(std::move(succession.predecessor.log_record_)) {
   ListNode<AllStreams>::replace(succession.predecessor);
   ListNode<WatchedStreams>::replace(succession.predecessor);
   ListNode<EndedStreams>::replace(succession.predecessor);
@@ -134,6 +135,7 @@ void Stream::log_if_slow(ngx_log_t* log, std::string_view suffix) const {
 
 void Stream::leave() {
   worker_.hub().forget(*subscriber_);
+  log_record_.close(conf_, *connection(), *subscriber_, opened_ms_, close_reason_);
   source_.leave(*subscriber_, now_ms());
   if (ListNode<AllStreams>::is_linked()) {
     ListNode<AllStreams>::unlink();

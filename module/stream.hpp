@@ -11,6 +11,7 @@
 #include "peer_watch.hpp"
 #include "pubsub_source.hpp"
 #include "sink.hpp"
+#include "stream_record.hpp"
 #include "subscriber.hpp"
 #include "writer.hpp"
 
@@ -90,6 +91,7 @@ class Stream : public Sink, public ListNode<AllStreams>, public ListNode<Watched
   CloseReason close_reason_ = CloseReason::client;
   Ending ending_ = Ending::none;
   bool is_overdue_ = false;  // its lifetime is over
+  StreamRecord log_record_;
 };
 
 // Comma-separated, as $sse_channel shows them; empty once the subscriber has left.

@@ -2,6 +2,7 @@
 
 #include "fence.hpp"
 #include "request_record.hpp"
+#include "start_id.hpp"
 #include "stream.hpp"
 
 namespace sse::ngx {
@@ -68,21 +69,9 @@ ngx_int_t get_close_reason(ngx_http_request_t* r, ngx_http_variable_value_t* val
   });
 }
 
-// The client's cursor: the header that EventSource sends, or the argument for clients that cannot.
 ngx_int_t get_start_id(ngx_http_request_t* r, ngx_http_variable_value_t* value, uintptr_t) {
-  static ngx_str_t header = ngx_string("http_last_event_id");
-  static ngx_str_t argument = ngx_string("arg_last_event_id");
-  for (ngx_str_t* name : {&header, &argument}) {
-    const ngx_http_variable_value_t* found = ngx_http_get_variable(r, name, ngx_hash_key(name->data, name->len));
-    if (found == nullptr) {
-      return NGX_ERROR;
-    }
-    if (!found->not_found && found->len != 0) {
-      return set_value(r, value, {reinterpret_cast<const char*>(found->data), found->len});
-    }
-  }
-  value->not_found = 1;
-  return NGX_OK;
+  std::string_view id;
+  return find_start_id(r, id) ? set_value(r, value, id) : NGX_ERROR;
 }
 
 // Their values change while a stream lives: nothing is kept.

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "fence.hpp"
+#include "stream_log.hpp"
 
 namespace sse::ngx {
 
@@ -55,11 +56,12 @@ ngx_int_t Worker::init_process(ngx_cycle_t* cycle) {
 }
 
 void Worker::exit_process(ngx_cycle_t* cycle) {
-  fence(cycle->log, [] {
+  fence(cycle->log, [cycle] {
     if (this_worker != nullptr) {
       this_worker->drain_.cut_all();
       this_worker->finalize_ended();
       this_worker.reset();
+      flush_all_files(cycle);
     }
   });
 }

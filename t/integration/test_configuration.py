@@ -71,6 +71,10 @@ ACCEPTED = [
     "sse_reset_event lost;",
     "sse_direct off;",
     "sse_direct on;",
+    "sse_log streams.log;",
+    "sse_log streams.log buffer=64k;",
+    "sse_log streams.log flush=5s buffer=64k;",
+    "sse_log off;",
 ]
 
 
@@ -127,6 +131,19 @@ REFUSED = [
     ("sse_max_lifetime 1h 1m;", ["1m", "jitter="]),
     ('sse_reset_event "a\nb";', ["line"]),
     ("sse_direct maybe;", ["maybe", "on", "off"]),
+    ("sse_log;", ["invalid number of arguments"]),
+    ('sse_log "";', ["path"]),
+    ("sse_log $host.log;", ["$host.log", "variables"]),
+    ("sse_log syslog:server=127.0.0.1;", ["syslog:", "file"]),
+    ("sse_log off buffer=1k;", ["buffer=1k", "off"]),
+    ("sse_log s.log x=1;", ["x=1", "buffer="]),
+    ("sse_log s.log buffer=;", ["buffer=", "64k"]),
+    ("sse_log s.log buffer=0;", ["buffer=0"]),
+    ("sse_log s.log buffer=x;", ["buffer=x"]),
+    ("sse_log s.log buffer=4k flush=0;", ["flush=0"]),
+    ("sse_log s.log buffer=4k flush=soon;", ["flush=soon"]),
+    ("sse_log s.log buffer=4k buffer=4k;", ["buffer=4k"]),
+    ("sse_log s.log flush=5s;", ["flush=", "buffer="]),
 ]
 
 
@@ -186,6 +203,28 @@ def test_a_subscription_belongs_into_a_location(make_nginx, level):
     passed, output = check(make_nginx, **{level: BROKER + SUBSCRIBE})
     assert not passed
     assert '"sse_subscribe" directive is not allowed here' in output
+
+
+@pytest.mark.parametrize(
+    "first, second, is_right",
+    [
+        ("sse_log a.log;", "sse_log a.log;", True),
+        ("sse_log a.log buffer=8k flush=1s;", "sse_log a.log flush=1s buffer=8k;", True),
+        ("sse_log a.log buffer=8k;", "sse_log b.log buffer=16k;", True),
+        ("sse_log a.log buffer=8k;", "sse_log a.log buffer=16k;", False),
+        ("sse_log a.log buffer=8k;", "sse_log a.log buffer=8k flush=1s;", False),
+        ("sse_log a.log buffer=8k;", "sse_log a.log;", False),
+        ("sse_log a.log;", "sse_log a.log buffer=8k;", False),
+        ("access_log a.log;", "sse_log a.log buffer=8k;", True),
+        ("access_log a.log combined buffer=8k;", "sse_log a.log;", False),
+        ("sse_log a.log buffer=8k;", "access_log a.log combined buffer=8k;", False),
+    ],
+)
+def test_a_file_has_one_buffer(make_nginx, first, second, is_right):
+    passed, output = check(make_nginx, http=first + BROKER, location=SUBSCRIBE + second)
+    assert passed == is_right, output
+    if not is_right:
+        assert "sse_log" in output and "a.log" in output and "nginx.conf:" in output
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,8 @@ from harness import wait_until
 VARYING = {
     r"retry: \d+": r"retry: \\d+",
     r"\b\d+\\\.\d{3}\b": r"\\d+\\.\\d{3}",
+    r'"\d{4}\\-\d\d\\-\d\dT[\d:]+\\.\d{3}Z"': r'"\\d{4}-\\d\\d-\\d\\dT[\\d:]+\\.\\d{3}Z"',
+    r'"(connection|bytes)":\d+': r'"\1":\\d+',
 }
 
 

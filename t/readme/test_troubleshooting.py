@@ -26,6 +26,7 @@ http {
     server {
         listen 127.0.0.1:@PORT@;
         location ~ ^/events/(?<channel>.+)$ { sse_subscribe $channel; }
+        location = /unlogged { sse_subscribe news; sse_log /dev/full; }
         location /small { sse_subscribe news; sse_buffer_size 128k; sse_max_message 64k; }
     }
 }
@@ -147,6 +148,11 @@ def large_message(trouble):
     trouble.redis.publish("news", "x" * 70_000)
 
 
+def log_disk_full(trouble):
+    trouble.start()
+    trouble.open("/unlogged").close()
+
+
 # How each line of the table is provoked.
 PROVOKE = {
     'unknown directive "sse_': module_not_loaded,
@@ -161,6 +167,7 @@ PROVOKE = {
     "closed by the server": redis_cuts_the_worker,
     "slow subscriber closed": slow_reader,
     "over sse_max_message": large_message,
+    'lines of "sse_log" lost': log_disk_full,
 }
 
 
