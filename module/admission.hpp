@@ -10,6 +10,7 @@
 #include "list.hpp"
 #include "logger.hpp"
 #include "pubsub_source.hpp"
+#include "zone.hpp"
 
 namespace sse::ngx {
 
@@ -17,8 +18,9 @@ class Admission {
  public:
   Admission(Hub& hub, ngx_uint_t max_connections);
 
-  // False when a limit is reached, which is then in the error log: one line a second for each limit.
-  bool admits(ngx_http_request_t* r, PubsubSource& source, const std::vector<ChannelName>& channels);
+  // False when a limit is reached, which is then in the error log: one line a second for each limit. Otherwise `place` is the stream's
+  // among those of its key.
+  bool admits(ngx_http_request_t* r, PubsubSource& source, const std::vector<ChannelName>& channels, ConnectionPlace& place);
 
   // How many streams there are, told by each.
   void stream_begins() { ++streams_; }
@@ -26,6 +28,7 @@ class Admission {
 
  private:
   bool has_connection() const;
+  bool take_place(ngx_http_request_t* r, const LimitConn& limit_conn, std::string_view channel, ConnectionPlace& place);
   bool refuse(LogLimit& log, const LocConf& conf, const std::string& limit, std::string_view channel);
 
   Hub& hub_;
@@ -34,6 +37,7 @@ class Admission {
   LogLimit connections_log_;
   LogLimit channels_log_;
   LogLimit subscribers_log_;
+  LogLimit keys_log_;
 };
 
 }  // namespace sse::ngx

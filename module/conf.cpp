@@ -12,6 +12,7 @@ namespace {
 
 constexpr ngx_msec_t kDrainMs = 30000;
 constexpr ngx_uint_t kMaxWorkerChannels = 100'000;
+constexpr size_t kZoneBytes = 32 * 1024 * 1024;
 constexpr size_t kBufferTotalBytes = 256 * 1024 * 1024;
 
 // What merge_loc_conf does for a location that has channels.
@@ -89,6 +90,7 @@ void* create_main_conf(ngx_conf_t* cf) {
     }
     conf->brokers = create_in<BrokerConfs>(cf->pool);
     conf->stream_logs = create_in<StreamLogs>(cf->pool);
+    conf->zone_bytes = NGX_CONF_UNSET_SIZE;
     conf->drain_ms = NGX_CONF_UNSET_MSEC;
     conf->buffer_total_bytes = NGX_CONF_UNSET_SIZE;
     conf->max_worker_channels = NGX_CONF_UNSET_UINT;
@@ -102,7 +104,8 @@ char* init_main_conf(ngx_conf_t* cf, void* conf) {
   ngx_conf_init_msec_value(main->drain_ms, kDrainMs);
   ngx_conf_init_size_value(main->buffer_total_bytes, kBufferTotalBytes);
   ngx_conf_init_uint_value(main->max_worker_channels, kMaxWorkerChannels);
-  return hook_stream_logs(cf, *main->stream_logs) ? NGX_CONF_OK : kConfError;
+  ngx_conf_init_size_value(main->zone_bytes, kZoneBytes);
+  return hook_stream_logs(cf, *main->stream_logs) && add_zone(cf, *main) ? NGX_CONF_OK : kConfError;
 }
 
 void* create_loc_conf(ngx_conf_t* cf) {
@@ -129,6 +132,7 @@ void* create_loc_conf(ngx_conf_t* cf) {
   conf->direct = NGX_CONF_UNSET;
   conf->compact = NGX_CONF_UNSET;
   conf->stream_log = static_cast<StreamLog*>(NGX_CONF_UNSET_PTR);
+  conf->limit_conn = static_cast<LimitConn*>(NGX_CONF_UNSET_PTR);
   return conf;
 }
 
@@ -164,6 +168,7 @@ char* merge_loc_conf(ngx_conf_t* cf, void* parent, void* child) {
   ngx_conf_merge_value(conf->direct, prev->direct, 1);
   ngx_conf_merge_value(conf->compact, prev->compact, 0);
   ngx_conf_merge_ptr_value(conf->stream_log, prev->stream_log, nullptr);
+  ngx_conf_merge_ptr_value(conf->limit_conn, prev->limit_conn, nullptr);
 
   auto* core = static_cast<ngx_http_core_loc_conf_t*>(ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module));
   // An "if" or "limit_except" block in a location, without a handler of its own.

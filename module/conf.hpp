@@ -7,10 +7,12 @@
 #include "broker_conf.hpp"
 #include "channel_spec.hpp"
 #include "encoding.hpp"
+#include "limit_conn.hpp"
 #include "ngx.hpp"
 #include "setters.hpp"
 #include "stream_log.hpp"
 #include "subscriber.hpp"
+#include "zone.hpp"
 
 namespace sse::ngx {
 
@@ -23,6 +25,9 @@ struct MainConf {
   ngx_uint_t max_worker_channels;
   ngx_uint_t max_connections;  // kByLowWater: as many as nginx can have with some to spare
   StreamLogs* stream_logs;     // of all locations
+  size_t zone_bytes;
+  ngx_flag_t needs_zone;  // a location counts over all workers
+  ngx_shm_zone_t* zone;   // null: not needed
 };
 
 // Plain fields first: nginx's directive table sets them by offset.
@@ -53,7 +58,8 @@ struct LocConf {
   ngx_uint_t slow;  // a SlowPolicy
   ngx_flag_t direct;
   ngx_flag_t compact;
-  StreamLog* stream_log;  // null: off
+  StreamLog* stream_log;  // null: off, here and below
+  LimitConn* limit_conn;
 
   BrokerConf* broker;  // set by the merge where there are channels, and so is what follows
   const ReadOptions* reading;

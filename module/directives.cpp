@@ -198,11 +198,13 @@ ngx_command_t commands[] = {
     {ngx_string("sse_slow_subscriber"), kEverywhere | NGX_CONF_TAKE1, set_slow_subscriber, SSE_LOC(slow)},
     {ngx_string("sse_direct"), kEverywhere | NGX_CONF_TAKE1, set_flag, SSE_LOC(direct)},
     {ngx_string("sse_compact"), kEverywhere | NGX_CONF_TAKE1, set_flag, SSE_LOC(compact)},
+    {ngx_string("sse_limit_conn"), kEverywhere | NGX_CONF_TAKE12, fenced<set_limit_conn>, SSE_LOC(limit_conn)},
     {ngx_string("sse_log"), kEverywhere | NGX_CONF_TAKE123, fenced<set_stream_log>, SSE_LOC(stream_log)},
 
     {ngx_string("sse_buffer_total"), NGX_HTTP_MAIN_CONF | NGX_CONF_TAKE1, set_size_or_off, SSE_MAIN(buffer_total_bytes)},
     {ngx_string("sse_max_worker_channels"), NGX_HTTP_MAIN_CONF | NGX_CONF_TAKE1, set_number_or_off, SSE_MAIN(max_worker_channels)},
     {ngx_string("sse_max_connections"), NGX_HTTP_MAIN_CONF | NGX_CONF_TAKE1, set_number_or_off, SSE_MAIN(max_connections)},
+    {ngx_string("sse_zone"), NGX_HTTP_MAIN_CONF | NGX_CONF_TAKE1, fenced<set_zone_size>, SSE_MAIN(zone_bytes)},
     {ngx_string("sse_drain"), NGX_HTTP_MAIN_CONF | NGX_CONF_TAKE1, set_time_or_off, SSE_MAIN(drain_ms)},
 
     ngx_null_command,

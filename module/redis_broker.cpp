@@ -1,10 +1,9 @@
 #include "redis_broker.hpp"
 
-#include <unistd.h>
-
 #include <algorithm>
 
 #include "channel_name.hpp"
+#include "hash_secret.hpp"
 
 namespace sse::ngx {
 
@@ -26,16 +25,6 @@ ngx_uint_t nginx_level(LogLevel level) {
       break;
   }
   return NGX_LOG_INFO;
-}
-
-HashSecret make_hash_secret() {
-  HashSecret secret;
-  if (getentropy(secret.data(), sizeof(secret)) != 0) {
-    for (unsigned char& byte : secret) {  // guessable, and better than none
-      byte = static_cast<unsigned char>(ngx_random());
-    }
-  }
-  return secret;
 }
 
 }  // namespace

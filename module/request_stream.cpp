@@ -12,15 +12,15 @@
 
 namespace sse::ngx {
 
-RequestStream* RequestStream::create(ngx_http_request_t* r, Worker& worker, PubsubSource& source,
-                                     const std::vector<ChannelName>& channels) {
+RequestStream* RequestStream::create(ngx_http_request_t* r, Worker& worker, PubsubSource& source, const std::vector<ChannelName>& channels,
+                                     ConnectionPlace place) {
   ngx_http_cleanup_t* leaving = ngx_http_cleanup_add(r, 0);
   ngx_pool_cleanup_t* destruction = ngx_pool_cleanup_add(r->pool, 0);
   void* memory = ngx_palloc(r->pool, sizeof(RequestStream));
   if (leaving == nullptr || destruction == nullptr || memory == nullptr) {
     return nullptr;
   }
-  auto* stream = new (memory) RequestStream(r, worker, source, channels);
+  auto* stream = new (memory) RequestStream(r, worker, source, channels, std::move(place));
   leaving->data = stream;
   leaving->handler = [](void* data) { fence(ngx_cycle->log, [data] { static_cast<RequestStream*>(data)->leave_request(); }); };
   destruction->data = stream;
@@ -29,9 +29,11 @@ RequestStream* RequestStream::create(ngx_http_request_t* r, Worker& worker, Pubs
   return stream;
 }
 
-RequestStream::RequestStream(ngx_http_request_t* r, Worker& worker, PubsubSource& source, const std::vector<ChannelName>& channels)
+RequestStream::RequestStream(ngx_http_request_t* r, Worker& worker, PubsubSource& source, const std::vector<ChannelName>& channels,
+                             ConnectionPlace place)
     : Stream(worker, source, loc_conf(r)), r_(r), filter_writer_(r), direct_writer_(r->connection) {
   subscriber_ = std::make_unique<Subscriber>(*this, *conf_.subscriber, *conf_.reading, channels.size());
+  place_ = std::move(place);
   worker_.streams().push_back(*this);
   worker_.admission().stream_begins();
   for (std::size_t i = 0; i < channels.size(); ++i) {

@@ -23,7 +23,8 @@ class RequestStream final : public Stream,
                             public ListNode<OpenedStreams> {
  public:
   // Null when out of memory.
-  static RequestStream* create(ngx_http_request_t* r, Worker& worker, PubsubSource& source, const std::vector<ChannelName>& channels);
+  static RequestStream* create(ngx_http_request_t* r, Worker& worker, PubsubSource& source, const std::vector<ChannelName>& channels,
+                               ConnectionPlace place);
 
   // Subscribes; the response opens when the broker has confirmed, or after sse_open_timeout.
   void start();
@@ -46,7 +47,8 @@ class RequestStream final : public Stream,
   SendResult send(const Batch& batch) override;
 
  private:
-  RequestStream(ngx_http_request_t* r, Worker& worker, PubsubSource& source, const std::vector<ChannelName>& channels);
+  RequestStream(ngx_http_request_t* r, Worker& worker, PubsubSource& source, const std::vector<ChannelName>& channels,
+                ConnectionPlace place);
 
   ngx_connection_t* connection() const override { return r_->connection; }
   Writer& writer() override { return *writer_; }

@@ -34,7 +34,8 @@ Stream::Stream(Succession succession)
       close_reason_(succession.predecessor.close_reason_),
       ending_(succession.predecessor.ending_),
       is_overdue_(succession.predecessor.is_overdue_),
-      log_record_(std::move(succession.predecessor.log_record_)) {
+      log_record_(std::move(succession.predecessor.log_record_)),
+      place_(std::move(succession.predecessor.place_)) {
   ListNode<AllStreams>::replace(succession.predecessor);
   ListNode<WatchedStreams>::replace(succession.predecessor);
   ListNode<EndedStreams>::replace(succession.predecessor);
@@ -137,6 +138,7 @@ void Stream::leave() {
   worker_.hub().forget(*subscriber_);
   log_record_.close(conf_, *connection(), *subscriber_, opened_ms_, close_reason_);
   source_.leave(*subscriber_, now_ms());
+  place_.give_back();
   if (ListNode<AllStreams>::is_linked()) {
     ListNode<AllStreams>::unlink();
     worker_.admission().stream_ends();

@@ -14,6 +14,7 @@
 #include "stream_record.hpp"
 #include "subscriber.hpp"
 #include "writer.hpp"
+#include "zone.hpp"
 
 namespace sse::ngx {
 
@@ -92,6 +93,7 @@ class Stream : public Sink, public ListNode<AllStreams>, public ListNode<Watched
   Ending ending_ = Ending::none;
   bool is_overdue_ = false;  // its lifetime is over
   StreamRecord log_record_;
+  ConnectionPlace place_;  // until it leaves: what transports have yet to send does not count
 };
 
 // Comma-separated, as $sse_channel shows them; empty once the subscriber has left.

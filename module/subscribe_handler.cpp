@@ -79,10 +79,11 @@ ngx_int_t subscribe(ngx_http_request_t* r) {
     return send_away(r, conf.retry, CloseReason::drain);
   }
   PubsubSource& source = worker->broker(*conf.broker).source();
-  if (!worker->admission().admits(r, source, channels)) {
+  ConnectionPlace place;
+  if (!worker->admission().admits(r, source, channels, place)) {
     return send_away(r, conf.retry, CloseReason::limit);
   }
-  RequestStream* stream = RequestStream::create(r, *worker, source, channels);
+  RequestStream* stream = RequestStream::create(r, *worker, source, channels, std::move(place));
   if (stream == nullptr) {
     return NGX_HTTP_INTERNAL_SERVER_ERROR;
   }

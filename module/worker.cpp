@@ -6,6 +6,7 @@
 
 #include "fence.hpp"
 #include "stream_log.hpp"
+#include "zone.hpp"
 
 namespace sse::ngx {
 
@@ -50,6 +51,7 @@ ngx_int_t Worker::init_process(ngx_cycle_t* cycle) {
     return NGX_OK;
   }
   return fence(cycle->log, static_cast<ngx_int_t>(NGX_ERROR), [&] {
+    open_places(*conf);
     this_worker = std::make_unique<Worker>(cycle, *conf);
     return static_cast<ngx_int_t>(this_worker->exit_notice_.open(cycle->log) ? NGX_OK : NGX_ERROR);
   });
@@ -61,6 +63,7 @@ void Worker::exit_process(ngx_cycle_t* cycle) {
       this_worker->drain_.cut_all();
       this_worker->finalize_ended();
       this_worker.reset();
+      close_places();
       flush_all_files(cycle);
     }
   });

@@ -9,7 +9,8 @@ struct Counters {
   std::uint64_t subscribers_opened = 0;
   std::uint64_t refused_connections = 0;  // sent away with a `retry:`: this worker has too many streams,
   std::uint64_t refused_channels = 0;     // knows too many channels,
-  std::uint64_t refused_subscribers = 0;  // or a channel has too many subscribers
+  std::uint64_t refused_subscribers = 0;  // a channel has too many subscribers,
+  std::uint64_t refused_keys = 0;         // or a key (a client, say) too many streams
   std::uint64_t lifetimes_ended = 0;
   std::uint64_t messages_received = 0;   // from brokers, for channels that somebody reads here
   std::uint64_t messages_too_large = 0;  // dropped

@@ -75,6 +75,11 @@ ACCEPTED = [
     "sse_log streams.log buffer=64k;",
     "sse_log streams.log flush=5s buffer=64k;",
     "sse_log off;",
+    "sse_limit_conn 10;",
+    "sse_limit_conn 10 key=$arg_user;",
+    "sse_limit_conn 10 key=all;",
+    "sse_limit_conn off;",
+    "sse_limit_conn 0;",
 ]
 
 
@@ -144,6 +149,10 @@ REFUSED = [
     ("sse_log s.log buffer=4k flush=soon;", ["flush=soon"]),
     ("sse_log s.log buffer=4k buffer=4k;", ["buffer=4k"]),
     ("sse_log s.log flush=5s;", ["flush=", "buffer="]),
+    ("sse_limit_conn many;", ["many", "off"]),
+    ("sse_limit_conn -1;", ["-1"]),
+    ("sse_limit_conn 10 $arg_user;", ["$arg_user", "key="]),
+    ("sse_limit_conn 10 key=;", ["key="]),
 ]
 
 
@@ -182,6 +191,7 @@ def test_a_directive_twice_in_a_block_is_refused(make_nginx, directive):
         "sse_subscribe " + "x" * 257 + ";",
         "sse_subscribe $no_such_variable;",
         "sse_greeting $no_such_variable; sse_subscribe a;",
+        "sse_limit_conn 10 key=$no_such_variable; sse_subscribe a;",
     ],
     ids=lambda text: text[:40].replace("\n", "~"),
 )
@@ -238,6 +248,8 @@ def test_a_file_has_one_buffer(make_nginx, first, second, is_right):
         ("sse_max_worker_channels", "off", "-1"),
         ("sse_max_connections", "10", "x"),
         ("sse_max_connections", "off", "-1"),
+        ("sse_zone", "64m", "off"),
+        ("sse_zone", "32k", "31k"),
     ],
 )
 def test_what_is_of_a_worker_belongs_into_http(make_nginx, name, right, wrong):

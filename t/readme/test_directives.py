@@ -41,6 +41,7 @@ MEANINGS = {
     "size": ["300k", "2m"],
     "number": ["7"],
     "name": ["update"],
+    "[key=value]": ["", "key=$arg_user", "key=all"],
     "path [buffer=size [flush=time]]": ["streams.json", "streams.json buffer=64k", "streams.json buffer=64k flush=5s"],
 }
 

@@ -21,11 +21,13 @@ events { worker_connections @CONNECTIONS@; }
 http {
     @TEMP_PATHS@
     access_log off;
+    sse_zone 32k;
     sse_broker @BROKER@;
     sse_open_timeout 300ms;
     server {
         listen 127.0.0.1:@PORT@;
         location ~ ^/events/(?<channel>.+)$ { sse_subscribe $channel; }
+        location = /limited { sse_subscribe news; sse_limit_conn 1 key=$arg_user; }
         location = /unlogged { sse_subscribe news; sse_log /dev/full; }
         location /small { sse_subscribe news; sse_buffer_size 128k; sse_max_message 64k; }
     }
@@ -148,6 +150,12 @@ def large_message(trouble):
     trouble.redis.publish("news", "x" * 70_000)
 
 
+def zone_full(trouble):
+    trouble.start(CONNECTIONS=512)
+    for user in range(400):
+        trouble.open(f"/limited?user={user}")
+
+
 def log_disk_full(trouble):
     trouble.start()
     trouble.open("/unlogged").close()
@@ -167,6 +175,7 @@ PROVOKE = {
     "closed by the server": redis_cuts_the_worker,
     "slow subscriber closed": slow_reader,
     "over sse_max_message": large_message,
+    '"sse_zone" is full': zone_full,
     'lines of "sse_log" lost': log_disk_full,
 }
 
