@@ -1,4 +1,4 @@
-"""sse_limit_conn: a key has at most so many streams over all workers, also when one of them dies."""
+"""sse_limit_conn: a key has at most so many streams over all workers, also when one dies."""
 
 import contextlib
 import os
@@ -20,6 +20,7 @@ http {
     @TEMP_PATHS@
     log_format reason '$uri $status $sse_close_reason';
     access_log access.log reason;
+    sse_log streams.log;
     sse_broker @BROKER@;
     sse_retry 3s jitter=1s;
     sse_drain 300ms;
@@ -33,11 +34,20 @@ http {
         add_header X-Worker $pid always;
         location = /events { sse_subscribe news; sse_limit_conn 3; }
         location = /filtered { sse_subscribe news; sse_limit_conn 3; sse_direct off; }
+        location = /compact { sse_subscribe news; sse_limit_conn 3; sse_compact on; }
         location = /more { sse_subscribe news; sse_limit_conn 5; }
         location = /user { sse_subscribe news; sse_limit_conn 2 key=$arg_user; }
         location = /header { sse_subscribe news; sse_limit_conn 2 key=$http_user; }
         location = /all { sse_subscribe news; sse_limit_conn @ALL@ key=all; }
-        location = /short { sse_subscribe news; sse_limit_conn 3; sse_max_lifetime 100ms; }
+        location /short {
+            sse_subscribe news;
+            sse_limit_conn 3;
+            sse_max_lifetime 100ms;
+            location = /short-compact {
+                sse_subscribe news;
+                sse_compact on;
+            }
+        }
         location = /slow {
             sse_subscribe big;
             sse_limit_conn 1 key=slow;
@@ -96,11 +106,16 @@ def crowd(pool, nginx, path, count):
     return [stream for stream in streams if stream.events], away
 
 
+def ended(nginx):
+    """Streams that have ended, with or without a request."""
+    return nginx.access_log("streams.log")
+
+
 def leave(pool, nginx, streams):
     """They go, and nginx has seen it."""
-    count = len(nginx.access_log())
+    count = len(ended(nginx))
     pool.close_streams(streams)
-    wait_until(lambda: len(nginx.access_log()) == count + len(streams), "nginx has seen them go")
+    wait_until(lambda: len(ended(nginx)) == count + len(streams), "nginx has seen them go")
 
 
 @pytest.mark.parametrize("workers", [1, 2, 4])
@@ -109,7 +124,8 @@ def test_a_key_has_at_most_so_many_streams_over_all_workers(redis, serve, pool, 
     streams, away = crowd(pool, nginx, "/all", 120)
     assert len(streams) == ALL
     assert len({stream.head.get("X-Worker") for stream in streams + away}) == workers
-    for gone in (20, 1, ALL):  # each place that becomes free, at whichever worker, is somebody else's
+    # Each place that becomes free, at whichever worker, is somebody else's.
+    for gone in (20, 1, ALL):
         leave(pool, nginx, streams[:gone])
         more, _ = crowd(pool, nginx, "/all", gone + 10)
         assert len(more) == gone
@@ -128,7 +144,7 @@ def test_who_is_over_it_gets_an_empty_stream_a_log_line_and_a_reason(serve, ente
         assert 3000 <= pause.retry <= 4000
     with Http2Connection(nginx.port_of("PORT2")) as connection:
         assert not takes(connection.open("/events"))
-    wait_until(lambda: nginx.access_log() == ["/events 200 limit"] * 6, "the access log")
+    wait_until(lambda: nginx.access_log().count("/events 200 limit") == 6, "the access log")
     line = nginx.log_lines("sse_limit_conn")[0]
     assert "[warn]" in line and '"news"' in line
     assert '"sse_limit_conn" 3 reached for client 127.0.0.1' in line
@@ -170,7 +186,7 @@ def test_the_client_is_who_realip_says(serve, enter):
     assert enter(nginx, "/events")
 
 
-@pytest.mark.parametrize("path", ["/events", "/filtered"])
+@pytest.mark.parametrize("path", ["/events", "/filtered", "/compact"])
 def test_a_place_is_given_back_when_the_client_goes(serve, enter, path):
     nginx = serve()
     streams = [enter(nginx, path) for _ in range(3)]
@@ -181,9 +197,10 @@ def test_a_place_is_given_back_when_the_client_goes(serve, enter, path):
     assert not enter(nginx, path)
 
 
-def test_a_place_is_given_back_at_the_end_of_a_lifetime(serve, enter):
+@pytest.mark.parametrize("path", ["/short", "/short-compact"])
+def test_a_place_is_given_back_at_the_end_of_a_lifetime(serve, enter, path):
     nginx = serve()
-    for stream in [enter(nginx, "/short") for _ in range(3)]:
+    for stream in [enter(nginx, path) for _ in range(3)]:
         stream.read_to_end()
     assert all([enter(nginx, "/events") for _ in range(3)])
     assert not enter(nginx, "/events")
@@ -194,7 +211,7 @@ def test_a_place_is_given_back_by_who_is_too_slow(redis, serve, enter):
     slow = enter(nginx, "/slow", receive_buffer=4096, max_segment=536)
     assert not enter(nginx, "/slow")
     redis.publish_all("big", ["x" * 30_000] * 200)
-    wait_until(lambda: "/slow 200 slow" in nginx.access_log(), "it is disconnected")
+    wait_until(lambda: '"reason":"slow"' in "".join(ended(nginx)), "it is disconnected")
     assert enter(nginx, "/slow")
     slow.close()
 
@@ -208,7 +225,7 @@ def test_a_place_is_given_back_by_an_http2_reset(serve, enter):
         connection.reset(streams[0])
         wait_until(lambda: enter(nginx, "/events"), "room for another")
         assert not enter(nginx, "/events")
-    wait_until(lambda: len(nginx.access_log()) >= 3, "the connection's other streams go")
+    wait_until(lambda: len(ended(nginx)) == 3, "the connection's other streams go")
     wait_until(lambda: enter(nginx, "/events") and enter(nginx, "/events"), "room for two")
     assert not enter(nginx, "/events")
 
@@ -231,8 +248,9 @@ def test_who_waits_for_redis_has_a_place_and_gives_it_back(redis, serve, send_re
     wait_until(lambda: enter(nginx, "/one"), "room")
 
 
-def test_a_killed_worker_leaves_no_counts_behind(redis, serve, pool):
-    nginx = serve(workers=2)
+@pytest.mark.parametrize("compact", ["off", "on"])
+def test_a_killed_worker_leaves_no_counts_behind(redis, serve, pool, compact):
+    nginx = serve(workers=2, conf=CONF.replace("key=all;", f"key=all; sse_compact {compact};"))
     nginx.expect_fault("exited on signal 9")
     for _ in range(3):
         workers = nginx.worker_pids()

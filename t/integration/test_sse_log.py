@@ -7,7 +7,8 @@ from datetime import datetime
 
 import pytest
 
-from harness import Http2Connection, http_request, make_certificate, wait_until
+from harness import HttpConnection, Http2Connection, http_request, make_certificate, wait_until
+from harness.waiting import Deadline
 
 CONF = """
 load_module @MODULE@;
@@ -35,12 +36,15 @@ http {
         set_real_ip_from 127.0.0.0/8;
         real_ip_header X-Forwarded-For;
         location /events { sse_subscribe news pattern:live.*; }
+        location /held { sse_subscribe news pattern:live.*; sse_compact off; }
+        location /compact { sse_subscribe news pattern:live.*; sse_compact on; }
         location /filtered { sse_subscribe news pattern:live.*; sse_direct off; }
         location /of { sse_subscribe $arg_c; }
         location /list { sse_subscribe_list $arg_c; }
-        location /short { sse_subscribe news; sse_max_lifetime 300ms; }
+        location /short { sse_subscribe news; sse_max_lifetime 300ms; sse_compact off; }
+        location /short-compact { sse_subscribe news; sse_max_lifetime 300ms; sse_compact on; }
         location /slow { sse_subscribe news; sse_buffer_size 64k; sse_max_message 32k; }
-        location /one { sse_subscribe news; sse_max_subscribers 1; }
+        location /one { sse_subscribe news; sse_max_subscribers 1; sse_compact off; }
         location /waits { sse_subscribe unknown; sse_open_timeout 30s; }
         location /quiet { sse_subscribe news; sse_log off; }
     }
@@ -78,17 +82,17 @@ def ended(nginx, count=1, name="streams.log"):
     return [json.loads(line.decode("utf-8", "strict")) for line in lines]
 
 
-@pytest.mark.parametrize("transport", ["/events", "/filtered", "http2", "tls", "tls-http2"])
+@pytest.mark.parametrize("transport", ["/held", "/filtered", "http2", "tls", "tls-http2"])
 def test_the_line_says_what_the_access_log_says(redis, nginx, open_stream, transport):
     headers = [("Last-Event-ID", "5-0")]
     begin = time.time()
     if transport.endswith("http2"):
         port = nginx.port_of("PORT3" if transport.startswith("tls") else "PORT2")
         connection = Http2Connection(port, tls=transport.startswith("tls"))
-        stream = connection.open("/events?last_event_id=5-0")
+        stream = connection.open("/held?last_event_id=5-0")
     elif transport == "tls":
         port = nginx.port_of("PORT3")
-        stream = open_stream(nginx, "/events", port=port, tls=True, headers=headers)
+        stream = open_stream(nginx, "/held", port=port, tls=True, headers=headers)
         connection = stream
     else:
         stream = open_stream(nginx, transport, headers=headers)
@@ -104,10 +108,48 @@ def test_the_line_says_what_the_access_log_says(redis, nginx, open_stream, trans
     assert access["bytes"] > 100
     assert line["channels"] == ["news", "pattern:live.*"]
     assert line["server"] == "events.example"
-    assert line["location"] == ("/filtered" if transport == "/filtered" else "/events")
+    assert line["location"] == ("/filtered" if transport == "/filtered" else "/held")
     assert line["reason"] == "client"
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", line["time"])
     assert begin - 1 < datetime.fromisoformat(line["time"]).timestamp() < time.time() + 1
+
+
+@pytest.mark.parametrize("tls", [False, True], ids=["plain", "tls"])
+def test_a_stream_without_its_request_has_the_same_line(redis, nginx, open_stream, tls):
+    headers = [("Last-Event-ID", "5-0"), ("X-Forwarded-For", "2001:db8::1:2:3")]
+    port = nginx.port_of("PORT3") if tls else nginx.port
+    stream = open_stream(nginx, "/compact", port=port, tls=tls, headers=headers)
+    (access,) = map(json.loads, wait_until(nginx.access_log, "the request is over"))
+    redis.publish_all("news", ['{"id":"7-0","data":"x"}', '{"data":"y"}'])
+    stream.take(2)
+    assert written(nginx) == []
+    stream.close()
+    (line,) = ended(nginx)
+    assert datetime.fromisoformat(line.pop("time")).timestamp() < time.time() + 1
+    assert 0 <= line.pop("duration") < 30
+    assert line.pop("bytes") > access["bytes"]
+    assert line == {
+        "client": "2001:db8::1:2:3",
+        "server": "events.example",
+        "location": "/compact",
+        "connection": access["connection"],
+        "channels": ["news", "pattern:live.*"],
+        "events": 2,
+        "reason": "client",
+        "start_id": "5-0",
+        "last_id": "7-0",
+    }
+
+
+@pytest.mark.parametrize("path", ["/short", "/short-compact"])
+def test_the_bytes_are_what_the_client_got(redis, nginx, path):
+    with HttpConnection(nginx.port) as connection:
+        connection.send_request("GET", path, headers=[("Connection", "close")])
+        received = 0
+        while data := connection.receive(Deadline(10, "the whole response")):
+            received += len(data)
+    (line,) = ended(nginx)
+    assert (line["bytes"], line["reason"]) == (received, "lifetime")
 
 
 def test_the_duration_is_that_of_the_stream(redis, nginx, open_stream):
