@@ -169,6 +169,7 @@ def test_a_key_may_be_any_value_and_an_empty_one_is_not_counted(serve, enter):
         assert not enter(nginx, f"/user?user={user}")
     for path in ("/user", "/user?user=") * 3:
         assert enter(nginx, path)
+    assert enter(nginx, "/header", headers=[("User", "ann")]), "another key of the same value"
     for end in "12":  # long keys that differ at their end only
         headers = [("User", "x" * 900 + end)]
         assert enter(nginx, "/header", headers=headers)
