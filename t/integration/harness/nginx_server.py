@@ -6,7 +6,7 @@ import re
 import signal
 import subprocess
 
-from . import processes
+from . import ends_log, processes
 from .network import LOOPBACK
 from .ports import HeldPort
 from .waiting import WaitTimeout, wait_until
@@ -62,9 +62,7 @@ class Nginx:
         """Replaces the configuration; reload() takes it over."""
         self._values.update(values)
         text = re.sub(r"@([A-Z][A-Z0-9_]*)@", self._value, conf)
-        for directive in re.findall(r"\S[^;]*;", self._http_extra if "load_module" in text else ""):
-            if directive.split()[0] not in text:
-                text = re.sub(r"^http \{", rf"\g<0>\n    {directive}", text, flags=re.MULTILINE)
+        text = self._with_http_extra(text)
         (self.directory / "nginx.conf").write_text(text)
         workers = re.search(r"^\s*worker_processes\s+(\d+)", text, re.MULTILINE)
         self._workers = int(workers.group(1)) if workers else 1
@@ -190,10 +188,30 @@ class Nginx:
         except WaitTimeout as timeout:
             raise WaitTimeout(f"{timeout}\n{self.error_log()}") from None
 
-    def access_log(self, name="access.log"):
-        """The lines of an access log."""
+    def _with_http_extra(self, text):
+        if "load_module" not in text:
+            return text
+        added = [
+            directive
+            for directive in re.findall(r"\S[^;]*;", self._http_extra)
+            if directive.split()[0] not in text
+        ]
+        self._is_compact = "sse_compact on;" in added and "sse_log" not in text
+        if self._is_compact:
+            added.append(f"sse_log {ends_log.FILE};")
+        return re.sub(r"^http \{", " ".join(["\\g<0>", *added]), text, flags=re.MULTILINE)
+
+    def _file_lines(self, name):
         path = self.directory / name
         return path.read_text(errors="replace").splitlines() if path.exists() else []
+
+    def access_log(self, name="access.log"):
+        """The lines of an access log; of streams, when they have ended."""
+        lines = self._file_lines(name)
+        if not self._is_compact:
+            return lines
+        conf = (self.directory / "nginx.conf").read_text()
+        return ends_log.lines(conf, lines, self._file_lines(ends_log.FILE))
 
     def expect_fault(self, pattern):
         """Allows log lines that would fail the test: what the test itself provokes."""
