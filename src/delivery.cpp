@@ -1,6 +1,7 @@
 #include "delivery.hpp"
 
 #include <algorithm>
+#include <cassert>
 #include <string>
 
 #include "frame.hpp"
@@ -37,21 +38,7 @@ void Delivery::write(Subscriber& subscriber, std::uint64_t now_ms) {
       break;
     }
     const SendResult result = subscriber.sink_->send(batch);
-    ++counters_.sends;
-    counters_.bytes_sent += result.accepted;
-    subscriber.advance(batch, result.accepted);
-    if (subscriber.ending_ && subscriber.at_frame_boundary()) {
-      leave_logs(subscriber);
-    }
-    if (result.accepted != 0) {
-      keepalives_.touch(subscriber, now_ms);
-    }
-    if (result.state == SendResult::State::failed) {
-      cut(subscriber, CloseReason::client);
-      return;
-    }
-    if (result.state == SendResult::State::blocked) {
-      block(subscriber);
+    if (!was_sent(subscriber, batch, result, now_ms)) {
       return;
     }
   }
@@ -63,6 +50,61 @@ void Delivery::write(Subscriber& subscriber, std::uint64_t now_ms) {
     forget(subscriber);
     subscriber.sink_->end(reason);
   }
+}
+
+bool Delivery::was_sent(Subscriber& subscriber, const Batch& batch, SendResult result, std::uint64_t now_ms) {
+  ++counters_.sends;
+  counters_.bytes_sent += result.accepted;
+  subscriber.advance(batch, result.accepted);
+  if (subscriber.ending_ && subscriber.at_frame_boundary()) {
+    leave_logs(subscriber);
+  }
+  if (result.accepted != 0) {
+    keepalives_.touch(subscriber, now_ms);
+  }
+  if (result.state == SendResult::State::failed) {
+    cut(subscriber, CloseReason::client);
+    return false;
+  }
+  if (result.state == SendResult::State::blocked) {
+    block(subscriber);
+    return false;
+  }
+  return true;
+}
+
+void Delivery::write_with_others(Subscriber& subscriber, std::uint64_t now_ms) {
+  assert(!subscriber.blocked_);
+  if (group_sender_ != nullptr) {
+    if (GroupPlace* place = subscriber.sink_->group_place()) {
+      drop_overrun(subscriber, now_ms);
+      Batch batch(subscriber.sink_->batch_limit());
+      subscriber.gather(batch);
+      if (batch.end() - batch.begin() == 1) {
+        group_.add(subscriber, *place, *batch.begin());
+        if (group_.is_full()) {
+          write_group(now_ms);
+        }
+        return;
+      }
+    }
+  }
+  write(subscriber, now_ms);
+}
+
+void Delivery::write_group(std::uint64_t now_ms) {
+  if (group_.empty()) {
+    return;
+  }
+  group_sender_->send(group_);
+  for (const GroupedSend& sent : group_) {
+    Batch batch(sent.piece.size);
+    batch.add(sent.piece);
+    if (was_sent(*sent.subscriber, batch, sent.result, now_ms)) {
+      write(*sent.subscriber, now_ms);  // what the piece did not hold, or its end
+    }
+  }
+  group_.clear();
 }
 
 void Delivery::end(Subscriber& subscriber, CloseReason reason, std::string_view farewell, std::uint64_t now_ms) {
@@ -93,7 +135,7 @@ bool Delivery::keep_one_alive(std::uint64_t now_ms) {
     std::string comment;
     append_comment(comment, kKeepalive);
     push_own(*silent, comment, now_ms);
-    write(*silent, now_ms);
+    write_with_others(*silent, now_ms);
   }
   return true;
 }

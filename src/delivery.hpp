@@ -9,6 +9,7 @@
 #include "counters.hpp"
 #include "keepalive_queues.hpp"
 #include "segment.hpp"
+#include "send_group.hpp"
 #include "slow_readers.hpp"
 #include "subscriber.hpp"
 
@@ -29,11 +30,21 @@ class Delivery final : public LogObserver, private SlowReaderCloser {
   // Writes what is due to this subscriber, and puts its subscriptions where they belong afterwards.
   void write(Subscriber& subscriber, std::uint64_t now_ms);
 
+  // Null, as in the beginning: every subscriber's bytes are sent by themselves. Must outlive this.
+  void set_group_sender(GroupSender* sender) { group_sender_ = sender; }
+
+  // As `write`, for who is not blocked, but the bytes may wait for others': until `write_group`, which is to be called before anything
+  // else is done to one of the subscribers or to their logs.
+  void write_with_others(Subscriber& subscriber, std::uint64_t now_ms);
+  void write_group(std::uint64_t now_ms);
+  // To be called first: an exception may have left a group unsent.
+  void begin_group() { group_.clear(); }
+
   // Ends an open stream at the next frame boundary, with `farewell` (whole events, may be empty) as its last bytes. If
   // there is room in its socket, what is due to it comes before that.
   void end(Subscriber& subscriber, CloseReason reason, std::string_view farewell, std::uint64_t now_ms);
 
-  // Sends a comment to one subscriber that has been silent for its interval; false when there is none.
+  // Sends a comment to one subscriber that has been silent for its interval, as `write_with_others`; false when there is none.
   bool keep_one_alive(std::uint64_t now_ms);
   std::uint64_t next_keepalive_ms() const { return keepalives_.next_due_ms(); }  // UINT64_MAX: never
 
@@ -45,6 +56,8 @@ class Delivery final : public LogObserver, private SlowReaderCloser {
   void fell_out(Subscription& subscription, const LogSegment& segment, std::uint64_t now_ms) override;
 
  private:
+  // The sink has answered. False when nothing more is to be offered to it.
+  bool was_sent(Subscriber& subscriber, const Batch& batch, SendResult result, std::uint64_t now_ms);
   // Queues whole events as one frame of its own.
   void push_own(Subscriber& subscriber, std::string_view events, std::uint64_t now_ms);
   void push_skip_reset(Subscription& subscription, std::uint64_t now_ms);
@@ -63,6 +76,8 @@ class Delivery final : public LogObserver, private SlowReaderCloser {
   MemoryMeter memory_;
   KeepaliveQueues keepalives_;
   SlowReaders slow_readers_{memory_, *this};
+  GroupSender* group_sender_ = nullptr;
+  SendGroup group_;
 };
 
 }  // namespace sse

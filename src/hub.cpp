@@ -99,6 +99,7 @@ void Hub::relieve_memory(std::uint64_t now_ms) {
 
 bool Hub::deliver_until(Deadline& deadline, std::uint64_t now_ms) {
   bool more = true;
+  delivery_.begin_group();
   while (more) {
     more = false;
     for (int i = 0; i < kOpeningsPerTurn && !opening_.empty(); ++i) {
@@ -108,6 +109,7 @@ bool Hub::deliver_until(Deadline& deadline, std::uint64_t now_ms) {
     for (int i = 0; i < kKeepalivesPerTurn && delivery_.keep_one_alive(now_ms); ++i) {
       more = true;
     }
+    delivery_.write_group(now_ms);
     if (ChannelLog* log = dirty_.pop_front()) {
       if (flush_log(*log, deadline, now_ms)) {
         dirty_.push_back(*log);
@@ -133,9 +135,10 @@ bool Hub::flush_log(ChannelLog& log, Deadline& deadline, std::uint64_t now_ms) {
       break;
     }
     if (next->offset != log.head()) {
-      delivery_.write(*next->subscriber, now_ms);
+      delivery_.write_with_others(*next->subscriber, now_ms);
     }
   }
+  delivery_.write_group(now_ms);
   return log.in_round() || log.end_round(now_ms);
 }
 

@@ -45,6 +45,8 @@ class Hub final {
   MessageEncoder& encoder() { return encoder_; }
   // Most bytes that all logs, pinned frames and unsent bytes may hold together; 0: no limit. Slow readers make room, the slowest first.
   void set_memory_limit(std::size_t bytes, Leftovers* leftovers = nullptr) { delivery_.slow_readers().set_memory_limit(bytes, leftovers); }
+  // Sends for several subscribers at once, where their sinks allow it; null: nobody does. Must outlive this.
+  void set_group_sender(GroupSender* sender) { delivery_.set_group_sender(sender); }
   TopicBudget& topic_budget() { return topic_budget_; }
   LogObserver& log_observer() { return delivery_; }
 

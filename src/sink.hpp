@@ -25,6 +25,8 @@ struct SendResult {
   State state = State::ready;
 };
 
+class GroupPlace;
+
 // None of these calls may destroy a Subscriber: an ending is noted and carried out after the hub has returned.
 class Sink {
  public:
@@ -33,6 +35,9 @@ class Sink {
 
   // Takes the bytes in order, without blocking.
   virtual SendResult send(const Batch& batch) = 0;
+
+  // Where one piece may go now together with those of other sinks (GroupSender); null: by `send` alone.
+  virtual GroupPlace* group_place() { return nullptr; }
 
   // Most bytes that are worth offering at once.
   virtual std::size_t batch_limit() const = 0;

@@ -43,7 +43,7 @@ class Dice {
 };
 
 // A connection that takes what it likes of what it is offered.
-class ModelSink final : public Sink {
+class ModelSink final : public Sink, public GroupPlace {
  public:
   ModelSink(Dice& dice, const std::uint64_t& now_ms, reference::Reader& reference)
       : filters(dice.once_in(3)),
@@ -106,6 +106,8 @@ class ModelSink final : public Sink {
     return {accepted, failed ? SendResult::State::failed : blocked ? SendResult::State::blocked : SendResult::State::ready};
   }
 
+  // Now and then it cannot.
+  GroupPlace* group_place() override { return filters || dice_.once_in(10) ? nullptr : this; }
   std::size_t batch_limit() const override { return limit; }
   std::optional<std::uint64_t> oldest_in_flight_ms() const override { return std::nullopt; }
   std::size_t in_flight_bytes() const override {
@@ -163,6 +165,17 @@ struct ModelReader {
   std::uint64_t room_ms = 0;   // when its connection last got room
 };
 
+class ModelGroupSender final : public GroupSender {
+ public:
+  void send(SendGroup& group) override {
+    for (GroupedSend& grouped : group) {
+      Batch batch(grouped.piece.size);
+      batch.add(grouped.piece);
+      grouped.result = static_cast<ModelSink*>(grouped.place)->send(batch);
+    }
+  }
+};
+
 class World final : private FlushScheduler {
  public:
   explicit World(std::uint64_t seed)
@@ -171,6 +184,9 @@ class World final : private FlushScheduler {
         buffer_bytes_(kBufferBytes[dice_.below(kBufferBytes.size())]),
         memory_limit_(kMemoryLimits[dice_.below(kMemoryLimits.size())]) {
     hub_.set_memory_limit(memory_limit_);
+    if (dice_.once_in(2)) {
+      hub_.set_group_sender(&group_sender_);
+    }
     for (std::size_t topics = 1 + dice_.below(5); topics > 0; --topics) {
       topics_.push_back(std::make_unique<Topic>(hub_, TopicKind::channel, "t" + std::to_string(topics)));
     }
@@ -516,6 +532,7 @@ class World final : private FlushScheduler {
   const std::size_t buffer_bytes_;
   const std::size_t memory_limit_;
   std::uint64_t now_ms_ = 1000;
+  ModelGroupSender group_sender_;
   Hub hub_{*this};
   std::vector<std::unique_ptr<Topic>> topics_;
   std::vector<std::unique_ptr<ModelReader>> readers_;
