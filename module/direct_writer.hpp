@@ -2,6 +2,7 @@
 #pragma once
 
 #include "ngx.hpp"
+#include "send_group.hpp"
 #include "writer.hpp"
 
 namespace sse::ngx {
@@ -25,7 +26,7 @@ class DirectCheck {
   const void* contexts_[kMaxModules];
 };
 
-class DirectWriter final : public Writer {
+class DirectWriter final : public Writer, public GroupPlace {
  public:
   explicit DirectWriter(ngx_connection_t* c) : c_(c) {}
 
@@ -36,6 +37,14 @@ class DirectWriter final : public Writer {
   std::optional<std::uint64_t> oldest_in_flight_ms() const override;
   std::size_t in_flight_bytes() const override { return 0; }  // the socket and OpenSSL have copies
   SendResult::State flush() override;
+
+  // Itself, when a send may be made for it by others; null: not now, or never (TLS).
+  GroupPlace* group_place() override { return is_plain() && !c_->buffered && c_->write->ready ? this : nullptr; }
+
+  ngx_socket_t fd() const { return c_->fd; }
+
+  // The kernel's answer to a send of this piece that somebody made for it: how many bytes it took, or a negative error.
+  SendResult was_sent(const Piece& piece, int answer);
 
  private:
   static constexpr std::size_t kBatchBytes = 1024 * 1024;

@@ -14,6 +14,7 @@
 #include "loop_event.hpp"
 #include "redis_broker.hpp"
 #include "request_stream.hpp"
+#include "uring_sender.hpp"
 
 namespace sse::ngx {
 
@@ -70,6 +71,7 @@ class Worker final : private FlushScheduler, private Leftovers, private ExitObse
   LoopEvent flush_event_ = LoopEvent::calling<Worker, &Worker::flush>(this);
   LoopEvent keepalive_timer_ = LoopEvent::calling<Worker, &Worker::schedule_flush>(this);
   LoopEvent sweep_timer_ = LoopEvent::calling<Worker, &Worker::sweep>(this);
+  std::unique_ptr<UringSender> batch_sender_;  // null: each send by itself
   Hub hub_{*this};
   Admission admission_;
   List<Stream, AllStreams> streams_;

@@ -14,6 +14,7 @@ class Writer {
  public:
   // See Sink.
   virtual SendResult send(const Batch& batch) = 0;
+  virtual GroupPlace* group_place() { return nullptr; }
   virtual std::size_t batch_limit() const = 0;
   virtual std::optional<std::uint64_t> oldest_in_flight_ms() const = 0;
   virtual std::size_t in_flight_bytes() const = 0;
