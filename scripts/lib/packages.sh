@@ -8,6 +8,7 @@ declare -A packages=(
   [test]="cmake ninja-build libgtest-dev libgmock-dev openssl binutils iproute2 util-linux python3-venv chromium chromium-driver
     libnginx-mod-nchan libnginx-mod-http-headers-more-filter libnginx-mod-http-subs-filter libnginx-mod-http-brotli-filter
     libnginx-mod-http-lua"
+  [microbench]="cmake ninja-build libgtest-dev libbenchmark-dev valgrind"
   [check]="cmake ninja-build libgtest-dev libgmock-dev clang-format clang-tidy cppcheck shellcheck python3"
   [fuzz]="cmake ninja-build libgtest-dev libgmock-dev clang llvm libclang-rt-dev"
 )
