@@ -1,11 +1,32 @@
 #include "event.hpp"
 
+#include <algorithm>
+
 namespace sse {
 
 namespace {
 
-// Bytes that must not be in a CORS-safelisted request header (WHATWG Fetch), among the printable ones.
-constexpr std::string_view kUnsafeInHeader = "\"():<>?@[\\]{}";
+// Whether it may be in a CORS-safelisted request header (WHATWG Fetch).
+bool is_safe_in_header(char c) {
+  switch (c) {
+    case '"':
+    case '(':
+    case ')':
+    case ':':
+    case '<':
+    case '>':
+    case '?':
+    case '@':
+    case '[':
+    case '\\':
+    case ']':
+    case '{':
+    case '}':
+      return false;
+    default:
+      return c >= 0x20 && c <= 0x7e;
+  }
+}
 
 }  // namespace
 
@@ -25,12 +46,7 @@ bool is_valid_event_id(std::string_view id) {
   if (!id.empty() && (id.front() == ' ' || id.back() == ' ')) {
     return false;
   }
-  for (const char c : id) {
-    if (c < 0x20 || c > 0x7e || kUnsafeInHeader.find(c) != std::string_view::npos) {
-      return false;
-    }
-  }
-  return true;
+  return std::all_of(id.begin(), id.end(), is_safe_in_header);
 }
 
 }  // namespace sse
