@@ -81,8 +81,8 @@ class ReplyReader {
   ReplyReader(const ReplyReader&) = delete;
   ReplyReader& operator=(const ReplyReader&) = delete;
 
-  // Takes a copy. False when out of memory, or when the last result was too_large or malformed. Feed what one read gave (at most some
-  // 64 KiB), then take all replies: hiredis moves what is left to the front after each kilobyte.
+  // Takes a copy. False when out of memory, or when the last result was too_large or malformed. Feed little (see
+  // Session::receive), then take all replies: hiredis moves what is left to the front after each kilobyte.
   bool feed(std::string_view bytes);
 
   // `out` is set on `reply` only, and valid until the next call of next, feed or reset. After too_large and malformed (which is the

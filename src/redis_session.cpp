@@ -13,6 +13,9 @@ namespace {
 // An output buffer that grew beyond this is given back once it is written.
 constexpr std::size_t kKeptOutputBytes = 64 * 1024;
 
+// hiredis moves what it has not read yet to the front after each kilobyte: it is never given much.
+constexpr std::size_t kFeedBytes = 16 * 1024;
+
 bool is_push(ReplyView reply) {
   if (reply.type() != ReplyType::array || reply.size() < 3 || !reply.at(0).is_text()) {
     return false;
@@ -81,9 +84,18 @@ void Session::written(std::size_t bytes) {
 
 bool Session::receive(std::string_view bytes, std::uint64_t now_ms) {
   last_received_ms_ = now_ms;
-  if (!reader_.feed(bytes)) {
-    return fail("out of memory for a reply");
+  for (std::size_t at = 0; at < bytes.size(); at += kFeedBytes) {
+    if (!reader_.feed(bytes.substr(at, kFeedBytes))) {
+      return fail("out of memory for a reply");
+    }
+    if (!dispatch_replies(now_ms)) {
+      return false;
+    }
   }
+  return true;
+}
+
+bool Session::dispatch_replies(std::uint64_t now_ms) {
   for (;;) {
     ReplyView reply;
     switch (reader_.next(reply)) {

@@ -98,6 +98,7 @@ class Session {
   };
 
   void send(const Request& request, const std::string_view* arguments, std::size_t count, std::uint64_t now_ms);
+  bool dispatch_replies(std::uint64_t now_ms);
   bool dispatch(ReplyView reply, std::uint64_t now_ms);
   bool login_reply(RequestKind kind, ReplyView reply, std::uint64_t now_ms);
   bool fail(std::string_view error);

@@ -190,6 +190,19 @@ TEST_F(RedisSessionTest, TheSameComesOutWhereverTheBytesAreCut) {
                                              "reply 6 pong at 1", "push message news "}));
 }
 
+TEST_F(RedisSessionTest, ThousandsOfMessagesMayComeAtOnce) {
+  log_in();
+  std::string bytes;
+  std::vector<std::string> expected;
+  for (int i = 0; i < 5000; ++i) {
+    const std::string payload(static_cast<std::size_t>(i % 100), 'x');
+    bytes += message("news", payload + std::to_string(i));
+    expected.push_back("push message news " + payload + std::to_string(i));
+  }
+  EXPECT_TRUE(session_.receive(bytes, 20));
+  EXPECT_EQ(recorder_.take(), expected);
+}
+
 TEST_F(RedisSessionTest, AnAnswerForNobodyEndsTheConnection) {
   for (const auto& [bytes, why] : std::vector<std::pair<std::string, std::string>>{
            {"+OK\r\n", "the server sent an answer that nobody asked for"},
