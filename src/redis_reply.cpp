@@ -2,7 +2,10 @@
 
 #include <hiredis/hiredis.h>
 
+#include <array>
 #include <cassert>
+#include <charconv>
+#include <limits>
 #include <new>
 
 #include "scratch.hpp"
@@ -93,6 +96,17 @@ redisReplyObjectFunctions* reply_functions() {
     return f;
   }();
   return &functions;
+}
+
+constexpr std::string_view kLineEnd = "\r\n";
+constexpr std::size_t kMaxLengthLine = 1 + std::numeric_limits<std::size_t>::digits10 + 1 + kLineEnd.size();
+
+void append_length(std::string& out, char kind, std::size_t length) {
+  std::array<char, kMaxLengthLine> digits;
+  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), length).ptr;
+  out.push_back(kind);
+  out.append(digits.data(), end);
+  out.append(kLineEnd);
 }
 
 // Children follow their parent, so from the back every child's end is known before its parent's.
@@ -210,21 +224,17 @@ ReplyReader::Result ReplyReader::next(ReplyView& out) {
 
 void append_command(std::string& out, const std::string_view* args, std::size_t count) {
   assert(count > 0);
-  std::vector<const char*> pointers;
-  std::vector<std::size_t> sizes;
-  pointers.reserve(count);
-  sizes.reserve(count);
+  std::size_t size = kMaxLengthLine;
   for (std::size_t i = 0; i < count; ++i) {
-    pointers.push_back(args[i].empty() ? "" : args[i].data());
-    sizes.push_back(args[i].size());
+    size += kMaxLengthLine + args[i].size() + kLineEnd.size();
   }
-  char* command = nullptr;
-  const auto size = redisFormatCommandArgv(&command, static_cast<int>(count), pointers.data(), sizes.data());
-  if (size < 0) {
-    throw std::bad_alloc();
+  out.reserve(out.size() + size);  // from here on nothing throws: half a command would spoil all that comes after it
+  append_length(out, '*', count);
+  for (std::size_t i = 0; i < count; ++i) {
+    append_length(out, '$', args[i].size());
+    out.append(args[i]);
+    out.append(kLineEnd);
   }
-  const std::unique_ptr<char, decltype(&redisFreeCommand)> owner(command, redisFreeCommand);
-  out.append(command, static_cast<std::size_t>(size));
 }
 
 void append_command(std::string& out, std::initializer_list<std::string_view> args) { append_command(out, args.begin(), args.size()); }

@@ -1,4 +1,4 @@
-// Redis' protocol, bytes to replies and arguments to bytes, by hiredis's reader and formatter.
+// Redis' protocol, bytes to replies and arguments to bytes; hiredis reads.
 #pragma once
 
 #include <cstddef>
