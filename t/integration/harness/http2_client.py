@@ -34,6 +34,11 @@ class Http2Connection:
         self._flush()
 
     @property
+    def raw(self):
+        """The connection that carries the frames."""
+        return self._connection
+
+    @property
     def socket(self):
         return self._connection.socket
 

@@ -76,10 +76,19 @@ def resident_bytes(pid):
 
 def proportional_bytes(pid):
     """Memory of a process in RAM; of a page that several share, its part (PSS)."""
+    return _rollup_bytes(pid, "Pss")
+
+
+def anonymous_bytes(pid):
+    """Memory of a process that stands in no file: what it has allocated, whoever shares it."""
+    return _rollup_bytes(pid, "Anonymous") + _rollup_bytes(pid, "Swap")
+
+
+def _rollup_bytes(pid, field):
     for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-        if line.startswith("Pss:"):
+        if line.startswith(f"{field}:"):
             return int(line.split()[1]) * 1024
-    raise AssertionError(f"no Pss of process {pid}")
+    raise AssertionError(f"no {field} of process {pid}")
 
 
 def _stat_fields(pid):
