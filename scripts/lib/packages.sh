@@ -10,6 +10,9 @@ declare -A packages=(
     libnginx-mod-http-lua"
   [microbench]="cmake ninja-build libgtest-dev libbenchmark-dev valgrind"
   [check]="cmake ninja-build libgtest-dev libgmock-dev clang-format clang-tidy cppcheck shellcheck python3"
+  [bench]="cmake ninja-build libgtest-dev libgmock-dev libcli11-dev libssl-dev zlib1g-dev libnghttp2-dev liburing-dev"
+  [node]="nodejs"
+  [npm]="npm"
   [fuzz]="cmake ninja-build libgtest-dev libgmock-dev clang llvm libclang-rt-dev"
 )
 

@@ -1,0 +1,67 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace sse::bench {
+
+struct Url {
+  std::string scheme;
+  std::string host;
+  uint16_t port = 0;
+  std::string path;  // with its query
+
+  static Url parse(const std::string& text);  // throws std::invalid_argument
+
+  // The path with the placeholder replaced.
+  std::string path_for(std::string_view channels) const;
+};
+
+enum class Mode { connect, idle, closed, paced, bursts };
+
+struct Options {
+  Url url;
+  std::optional<Url> publish;
+  Mode mode = Mode::closed;
+  bool is_http2 = false;
+
+  uint32_t subscribers = 1000;
+  uint32_t channels = 1;
+  uint32_t channels_each = 1;     // per subscriber
+  uint32_t publish_channels = 0;  // 0: all
+  std::string prefix;             // of the names of channels
+  uint32_t processes = 0;         // 0: as many as the file limit asks for
+  uint32_t connecting = 128;      // connections being opened at once, per process
+  double stalled = 0;             // share of subscribers that stop reading
+
+  uint32_t messages = 100;
+  double rate = 100;
+  double seconds = 3;
+  uint32_t burst = 10;
+  uint32_t interval_ms = 100;
+  size_t payload = 100;
+  double quiet_seconds = 5;  // so long without a delivery: no more will come
+  double connect_seconds = 60;
+  double warm_up_seconds = 30;
+
+  std::vector<pid_t> server_pids;
+  std::string probe;  // path of a file on the same server
+  double probe_rate = 200;
+  std::string label;
+
+  static Options parse(int argc, char** argv);  // exits on --help and on errors
+
+  std::string channel_name(uint32_t channel) const { return prefix + std::to_string(channel); }
+  uint32_t first_channel(uint32_t subscriber) const { return static_cast<uint32_t>(uint64_t{subscriber} * channels_each % channels); }
+  uint32_t stalled_count() const { return static_cast<uint32_t>(stalled * subscribers); }
+  // The last ones stop reading.
+  bool is_stalled(uint32_t subscriber) const { return subscriber >= subscribers - stalled_count(); }
+};
+
+}  // namespace sse::bench
