@@ -1,0 +1,1 @@
+"""Runs the load generator against this module and others, side by side."""

@@ -1,0 +1,119 @@
+"""The command line of scripts/bench."""
+
+import argparse
+import shlex
+import signal
+import sys
+import tempfile
+from pathlib import Path
+
+from harness import Redis
+
+from . import limits, machine, publish, scenarios
+from .contenders import ALL, Place
+from .rounds import Bench, say
+
+ROOT = Path(__file__).resolve().parent.parent.parent.parent
+RESULTS = ROOT / "t" / "bench" / "results"
+
+SCENARIOS = {
+    "closed": scenarios.closed,
+    "overload": scenarios.overload,
+    "memory": scenarios.memory,
+    "connect": scenarios.connect,
+    "channels": scenarios.channels,
+    "slices": limits.slices,
+    "mixed": limits.mixed,
+    "breaking": limits.breaking,
+    "transports": scenarios.transports,
+}
+QUICK = ("closed", "overload", "connect")
+
+
+def parse(arguments):
+    parser = argparse.ArgumentParser(
+        prog="scripts/bench",
+        description="Compares this module with others, side by side in alternation.",
+    )
+    parser.add_argument(
+        "scenario", nargs="*", help=f"which, of {', '.join(SCENARIOS)}; default: all"
+    )
+    parser.add_argument("--quick", action="store_true", help="small loads: does it work at all?")
+    parser.add_argument("--rounds", type=int, help="default 5, with --quick 1")
+    parser.add_argument("--only", default="", help=f"contenders, comma-separated: {', '.join(ALL)}")
+    parser.add_argument("--module", default=str(ROOT / "build" / "ngx_http_sse_module.so"))
+    parser.add_argument("--against", default="", help="another build of the module: A B A B")
+    parser.add_argument("--conf-extra", default="", help="directives for our http {}")
+    parser.add_argument("--build", default=str(ROOT / "build" / "bench"), help="of load and bare")
+    parser.add_argument("--output", default="", help="folder for JSON and plot; default: none")
+    parser.add_argument(
+        "--publish", action="store_true", help="writes t/bench/results and the README's table"
+    )
+    options = parser.parse_args(arguments)
+    names = options.scenario or list(QUICK if options.quick else SCENARIOS)
+    for name in names:
+        if name not in SCENARIOS:
+            parser.error(f'no scenario "{name}"; there are: {", ".join(SCENARIOS)}')
+    only = tuple(filter(None, options.only.split(",")))
+    for name in only:
+        if name not in ALL:
+            parser.error(f'no contender "{name}"; there are: {", ".join(ALL)}')
+    for path in filter(None, (options.module, options.against)):
+        if not Path(path).is_file():
+            parser.error(f"no module at {path}")
+    return options, names, only
+
+
+def main(arguments, environment=None):
+    """`environment`: of every nginx with our module, for a sanitizer build."""
+    options, names, only = parse(arguments)
+    rounds = options.rounds or (1 if options.quick else 5)
+    command = shlex.join(["scripts/bench", *arguments])
+    about = machine.describe()
+    output = RESULTS if options.publish else Path(options.output) if options.output else None
+    results = []
+    with tempfile.TemporaryDirectory(prefix="sse-bench-") as directory:
+        redis = Redis(Path(directory))
+        try:
+            # Who is behind is to be behind, not cut off.
+            redis.arguments = ("--client-output-buffer-limit", "pubsub 0 0 0")
+            redis.start()
+            module, against = (
+                str(Path(path).resolve()) if path else "" for path in (options.module, options.against)
+            )
+            place = Place(
+                redis,
+                module,
+                Path(options.build),
+                options.conf_extra,
+                against,
+                environment or {},
+            )
+            bench = Bench(place, rounds, options.quick, only)
+            for name in names:
+                say(f"==> {name}")
+                result = SCENARIOS[name](bench)
+                results.append(result)
+                print(f"\n{result.markdown()}\n", flush=True)
+                for line in result.targets:
+                    print(f"- {line}", flush=True)
+                if output:
+                    publish.write_json(output, result, about, command)
+        finally:
+            redis.close()
+    print("\n" + machine.sentence(about, command))
+    if output:
+        plot = output / "comparison.svg"
+        drawn = publish.draw(results, plot)
+        if options.publish:
+            inserted = publish.insert(
+                ROOT / "README.md", results, about, command, plot.relative_to(ROOT) if drawn else None
+            )
+            if not inserted:
+                say("README.md has no markers: its table was not written")
+
+
+if __name__ == "__main__":
+    # Its servers are in sessions of their own: they are ended on the way out.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    main(sys.argv[1:])

@@ -1,0 +1,109 @@
+"""Runs in alternation, and what is said about them: medians, spreads, ratios within a round."""
+
+import statistics
+import sys
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from .contenders import ALL
+from .load import LoadFailed, run_load, value_of
+
+
+def say(text):
+    print(text, file=sys.stderr, flush=True)
+
+
+@dataclass
+class Bench:
+    """Everything that a scenario needs."""
+
+    place: object
+    rounds: int
+    quick: bool
+    only: tuple = ()
+
+    def pick(self, full, quick):
+        return quick if self.quick else full
+
+    def chosen(self, names):
+        """The contenders among `names` that were asked for; a second build of ours goes with ours."""
+        names = [name for name in names if not self.only or name in self.only]
+        if self.place.against and "ours" in names:
+            names.insert(names.index("ours") + 1, "against")
+        return [ALL[name] for name in names]
+
+    def run(self, contender, load=None, **options):
+        """One run against a fresh server."""
+        with tempfile.TemporaryDirectory(prefix="sse-bench-") as directory:
+            with contender.start(self.place, Path(directory)) as running:
+                return (load or self.load)(running, **options)
+
+    def load(self, running, **options):
+        return run_load(self.place.build / "load", running, **options)
+
+    def alternate(self, case, names, rounds=None, **options):
+        """Every contender once in a round, in turns from both ends: no one always runs first."""
+        table = Case(case, options)
+        contenders = self.chosen(names)
+        for number in range(rounds or self.rounds):
+            for contender in contenders if number % 2 == 0 else reversed(contenders):
+                if contender.name in table.failures and contender.name not in table.results:
+                    continue  # it never worked
+                try:
+                    table.add(contender, self.run(contender, **options))
+                except (LoadFailed, AssertionError) as failure:
+                    reason = str(failure).strip().splitlines()[-1]
+                    say(f"  {contender.name}: {reason}")
+                    table.failures[contender.name] = reason
+            say(f"  {case}: round {number + 1}")
+        return table
+
+
+@dataclass
+class Case:
+    """Results of the same load for several contenders, by round."""
+
+    name: str
+    options: dict
+    results: dict = field(default_factory=dict)  # contender's name -> JSON of each round
+    failures: dict = field(default_factory=dict)
+
+    def add(self, contender, result):
+        self.results.setdefault(contender.name, []).append(result)
+
+    def values(self, name, metric):
+        found = [value_of(result, metric) for result in self.results.get(name, [])]
+        return [value for value in found if value is not None]
+
+    def ratios(self, name, reference, metric):
+        """Of runs of the same round."""
+        pairs = zip(self.values(name, metric), self.values(reference, metric))
+        return [ours / other for ours, other in pairs if other]
+
+    def raw(self, metrics):
+        """What is kept of it in a file."""
+        return {
+            "case": self.name,
+            "load": self.options,
+            "failures": self.failures,
+            "rounds": {
+                name: {metric: self.values(name, metric) for metric in metrics}
+                for name in self.results
+            },
+        }
+
+
+def median(values):
+    values = [value for value in values if value is not None]
+    return statistics.median(values) if values else None
+
+
+def spread(values, digits=2):
+    """"median (min–max)"."""
+    values = [value for value in values if value is not None]
+    if not values:
+        return "–"
+    if len(values) == 1:
+        return f"{values[0]:.{digits}f}"
+    return f"{median(values):.{digits}f} ({min(values):.{digits}f}–{max(values):.{digits}f})"

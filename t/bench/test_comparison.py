@@ -1,0 +1,110 @@
+"""scripts/bench: what it makes of its runs."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from comparison import publish
+from comparison.__main__ import main
+from comparison.result import Result, Table
+from comparison.rounds import Case, spread
+from harness import processes, wait_until
+
+BUILD = Path(__file__).resolve().parent.parent.parent / "build" / "bench"
+
+
+@pytest.fixture
+def run(module_path, nginx_environment):
+    """run(*arguments): scripts/bench with the module under test."""
+    return lambda *arguments: main(["--module", module_path, *arguments], nginx_environment)
+
+
+def test_a_scenario_writes_its_results_and_a_plot(run, module_path, tmp_path, capsys):
+    chosen = ["--rounds", "2", "--only", "ours,bare-batch", "--against", module_path]
+    run("overload", "--quick", *chosen, "--output", str(tmp_path))
+    said = capsys.readouterr().out
+    assert re.search(r"^\| this module \| \d\.\d+ \(\d\.\d+–\d\.\d+\) \|", said, re.MULTILINE)
+    assert re.search(r"^- CPU per delivery, this build / the other: [\d.]+ ", said, re.MULTILINE)
+    data = json.loads((tmp_path / "overload.json").read_text())
+    assert data["machine"]["nginx"] and data["machine"]["cores"]
+    (case,) = data["raw"]
+    assert set(case["rounds"]) == {"ours", "against", "bare-batch"}
+    assert case["failures"] == {}
+    for rounds in case["rounds"].values():
+        assert rounds["lost"] == [0, 0]
+        assert all(0.99 <= value < 5 for value in rounds["seconds_until_all_arrived"])
+    assert "<svg" in (tmp_path / "comparison.svg").read_text()
+
+
+def test_a_contender_that_fails_is_named_and_the_others_go_on(run, tmp_path):
+    wrong = ["--conf-extra", "sse_no_such_thing on;"]
+    run("closed", "--quick", "--only", "ours,bare-send", *wrong, "--output", str(tmp_path))
+    data = json.loads((tmp_path / "closed.json").read_text())
+    for case in data["raw"]:
+        assert "sse_no_such_thing" in case["failures"]["ours"]
+        assert case["rounds"]["bare-send"]["lost"] == [0]
+
+
+def test_it_leaves_no_process_behind_when_it_is_ended(module_path, tmp_path):
+    root = BUILD.parent.parent
+    command = [sys.executable, "-m", "comparison", "overload", "--only", "bare-send"]
+    path = f"{root / 't' / 'integration'}:{root / 't' / 'bench'}"
+    with open(tmp_path / "said", "wb") as said:
+        process = subprocess.Popen(
+            [*command, "--module", module_path],
+            env={**os.environ, "PYTHONPATH": path},
+            stdout=said,
+            stderr=said,
+        )
+    children = wait_until(
+        lambda: len(found := processes.children(process.pid)) >= 3 and found,
+        "Redis, the loop and the generator",
+    )
+    children += [grandchild for pid in children for grandchild in processes.children(pid)]
+    process.terminate()
+    process.wait(20)
+    wait_until(
+        lambda: all(processes.state(pid) in (None, "Z") for pid in children), "they are gone"
+    )
+
+
+def test_wrong_names_are_refused(capsys):
+    for arguments in (["fast"], ["--only", "theirs"], ["--module", "/nowhere.so"]):
+        with pytest.raises(SystemExit):
+            main(arguments)
+    said = capsys.readouterr().err
+    assert 'no scenario "fast"; there are: closed, overload' in said
+    assert 'no contender "theirs"; there are: ours' in said
+    assert "no module at /nowhere.so" in said
+
+
+def test_the_readme_gets_the_tables_between_its_markers(tmp_path):
+    readme = tmp_path / "README.md"
+    readme.write_text(f"before\n{publish.BEGIN}\nold\n{publish.END}\nafter\n")
+    result = Result("closed", "A title", [Table(["", "x"], [["ours", "1.0"], ["theirs", "2.0"]])])
+    about = dict(cpu="A CPU", cores=2, kernel="6", nginx="1", redis="7", nchan="1", node="18")
+    assert publish.insert(readme, [result], about, "scripts/bench", "t/plot.svg")
+    text = readme.read_text()
+    assert text.startswith(f"before\n{publish.BEGIN}\n\n![")
+    assert text.endswith(f"\n\n{publish.END}\nafter\n")
+    assert "old" not in text
+    assert "**A title**\n\n|  | x |\n| --- | --: |\n| ours | 1.0 |\n| theirs | 2.0 |\n\n" in text
+    assert "A CPU, 2 cores, Linux 6" in text
+    readme.write_text("no markers")
+    assert not publish.insert(readme, [result], about, "scripts/bench", None)
+    assert readme.read_text() == "no markers"
+
+
+def test_ratios_are_taken_within_a_round():
+    case = Case("x", {})
+    case.results = {
+        "ours": [{"cpu": 1}, {"cpu": 30}, {"cpu": 3}],
+        "other": [{"cpu": 2}, {"cpu": 20}, {"cpu": None}],
+    }
+    assert case.ratios("ours", "other", "cpu") == [0.5, 1.5]
+    assert spread([3, 1, 2]) == "2.00 (1.00–3.00)"
