@@ -23,6 +23,7 @@ class CompactStream final : public Stream {
 
   void confirmed() override {}  // its predecessor was
   SendResult send(const Batch& batch) override { return writer_.send(batch); }
+  std::size_t batch_limit() const override { return writer_.batch_limit(); }
 
  private:
   ngx_connection_t* connection() const override { return writer_.connection(); }

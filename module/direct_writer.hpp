@@ -43,6 +43,9 @@ class DirectWriter final : public Writer, public GroupPlace {
 
   ngx_socket_t fd() const { return c_->fd; }
 
+  // Requires a group place.
+  SendResult send_piece(const Piece& piece);
+
   // The kernel's answer to a send of this piece that somebody made for it: how many bytes it took, or a negative error.
   SendResult was_sent(const Piece& piece, int answer);
 
@@ -50,7 +53,6 @@ class DirectWriter final : public Writer, public GroupPlace {
   static constexpr std::size_t kBatchBytes = 1024 * 1024;
 
   bool is_plain() const;
-  SendResult send_piece(const Piece& piece);
   SendResult::State wait_for_room();
 
   ngx_connection_t* c_;

@@ -148,7 +148,7 @@ void RequestStream::compact() {
 }
 
 SendResult RequestStream::send(const Batch& batch) {
-  if (writer_ == &direct_writer_) {
+  if (is_direct()) {
     return direct_writer_.send(batch);
   }
   const SendResult result = filter_writer_.send(batch);

@@ -45,6 +45,7 @@ class RequestStream final : public Stream,
 
   void confirmed() override;
   SendResult send(const Batch& batch) override;
+  std::size_t batch_limit() const override { return is_direct() ? direct_writer_.batch_limit() : filter_writer_.batch_limit(); }
 
  private:
   RequestStream(ngx_http_request_t* r, Worker& worker, PubsubSource& source, const std::vector<ChannelName>& channels,
@@ -54,6 +55,7 @@ class RequestStream final : public Stream,
   Writer& writer() override { return *writer_; }
   const Writer& writer() const override { return *writer_; }
 
+  bool is_direct() const { return writer_ == &direct_writer_; }
   static RequestStream* of(ngx_http_request_t* r);
   static void handle_read(ngx_http_request_t* r);
   static void handle_write(ngx_http_request_t* r);

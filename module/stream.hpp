@@ -56,7 +56,6 @@ class Stream : public Sink, public ListNode<AllStreams>, public ListNode<Watched
   std::optional<std::uint64_t> oldest_in_flight_ms() const override { return writer().oldest_in_flight_ms(); }
   std::size_t in_flight_bytes() const override { return writer().in_flight_bytes(); }
   GroupPlace* group_place() override { return writer().group_place(); }
-  std::size_t batch_limit() const override { return writer().batch_limit(); }
   void end(CloseReason reason) override;
   void abort(CloseReason reason) override;
 

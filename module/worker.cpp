@@ -74,8 +74,8 @@ Worker::Worker(const ngx_cycle_t* cycle, const MainConf& conf)
   hub_.set_memory_limit(conf.buffer_total_bytes, this);
   if (conf.batch_send) {
     batch_sender_ = UringSender::open(cycle->log);
-    hub_.set_group_sender(batch_sender_.get());
   }
+  hub_.set_group_sender(batch_sender_ == nullptr ? static_cast<GroupSender*>(&plain_sender_) : batch_sender_.get());
   hub_.topic_budget().set_limit(conf.max_worker_channels);
   for (const auto& broker_conf : *conf.brokers) {
     broker(*broker_conf);

@@ -12,6 +12,7 @@
 #include "hub.hpp"
 #include "list.hpp"
 #include "loop_event.hpp"
+#include "plain_sender.hpp"
 #include "redis_broker.hpp"
 #include "request_stream.hpp"
 #include "uring_sender.hpp"
@@ -71,7 +72,8 @@ class Worker final : private FlushScheduler, private Leftovers, private ExitObse
   LoopEvent flush_event_ = LoopEvent::calling<Worker, &Worker::flush>(this);
   LoopEvent keepalive_timer_ = LoopEvent::calling<Worker, &Worker::schedule_flush>(this);
   LoopEvent sweep_timer_ = LoopEvent::calling<Worker, &Worker::sweep>(this);
-  std::unique_ptr<UringSender> batch_sender_;  // null: each send by itself
+  PlainSender plain_sender_;
+  std::unique_ptr<UringSender> batch_sender_;  // null: plain sends
   Hub hub_{*this};
   Admission admission_;
   List<Stream, AllStreams> streams_;

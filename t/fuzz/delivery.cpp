@@ -55,6 +55,9 @@ class World final : private FlushScheduler {
     buffer_bytes_ = kBufferBytes[choice % kBufferBytes.size()];
     memory_limit_ = kMemoryLimits[choice / kBufferBytes.size()];
     hub_.set_memory_limit(memory_limit_);
+    if (input_.byte() % 2 != 0) {
+      hub_.set_group_sender(&group_sender_);
+    }
     for (std::size_t i = 0; i < kTopics; ++i) {
       topics_.push_back(std::make_unique<Topic>(hub_, TopicKind::channel, "t" + std::to_string(i)));
     }
@@ -256,6 +259,7 @@ class World final : private FlushScheduler {
   std::size_t buffer_bytes_ = 0;
   std::size_t memory_limit_ = 0;
   std::uint64_t now_ms_ = 1000;
+  fuzz::RoomSender group_sender_;
   Hub hub_{*this};
   std::vector<std::unique_ptr<Topic>> topics_;
   std::vector<std::unique_ptr<Stream>> streams_;

@@ -9,11 +9,12 @@
 
 #include "reference_reader.hpp"
 #include "require.hpp"
+#include "send_group.hpp"
 #include "sink.hpp"
 
 namespace sse::fuzz {
 
-class RoomSink final : public Sink {
+class RoomSink final : public Sink, public GroupPlace {
  public:
   RoomSink(reference::Reader& reference, std::size_t limit_bytes) : reference_(reference), limit_bytes_(limit_bytes) {}
 
@@ -40,6 +41,7 @@ class RoomSink final : public Sink {
     return {accepted, blocked ? SendResult::State::blocked : SendResult::State::ready};
   }
 
+  GroupPlace* group_place() override { return blocked ? nullptr : this; }
   std::size_t batch_limit() const override { return limit_bytes_; }
   std::optional<std::uint64_t> oldest_in_flight_ms() const override { return std::nullopt; }
   std::size_t in_flight_bytes() const override { return 0; }
@@ -57,6 +59,18 @@ class RoomSink final : public Sink {
  private:
   reference::Reader& reference_;
   std::size_t limit_bytes_;
+};
+
+// One after the other; each piece as the sink's own send would have it.
+class RoomSender final : public GroupSender {
+ public:
+  void send(SendGroup& group) override {
+    for (GroupedSend& grouped : group) {
+      Batch batch(grouped.piece.size);
+      batch.add(grouped.piece);
+      grouped.result = static_cast<RoomSink*>(grouped.place)->send(batch);
+    }
+  }
 };
 
 }  // namespace sse::fuzz
