@@ -83,20 +83,27 @@ def test_wrong_names_are_refused(capsys):
     assert "no module at /nowhere.so" in said
 
 
-def test_the_readme_gets_the_tables_between_its_markers(tmp_path):
-    readme = tmp_path / "README.md"
+def test_the_readme_gets_the_tables_of_all_results_between_its_markers(tmp_path):
+    readme, results = tmp_path / "README.md", tmp_path / "results"
     readme.write_text(f"before\n{publish.BEGIN}\nold\n{publish.END}\nafter\n")
-    result = Result("closed", "A title", [Table(["", "x"], [["ours", "1.0"], ["theirs", "2.0"]])])
+    table = Table(["", "x"], [["ours", "1.0"], ["theirs", "2.0"]])
     about = dict(cpu="A CPU", cores=2, kernel="6", nginx="1", redis="7", nchan="1", node="18")
-    assert publish.insert(readme, [result], about, "scripts/bench", "t/plot.svg")
+    for name in ("closed", "overload", "slices"):
+        result = Result(name, f"Title of {name}", [table], ["x: met"], bars={"ours": 1.0})
+        publish.write_json(results, result, about, "scripts/bench")
+    assert publish.publish(readme, results, ["closed", "overload", "memory", "slices"])
     text = readme.read_text()
-    assert text.startswith(f"before\n{publish.BEGIN}\n\n![")
+    assert text.startswith(f"before\n{publish.BEGIN}\n\n![What it costs](results/comparison.svg)\n")
     assert text.endswith(f"\n\n{publish.END}\nafter\n")
-    assert "old" not in text
-    assert "**A title**\n\n|  | x |\n| --- | --: |\n| ours | 1.0 |\n| theirs | 2.0 |\n\n" in text
-    assert "A CPU, 2 cores, Linux 6" in text
+    assert "old" not in text and "slices" not in text
+    lines = "|  | x |\n| --- | --: |\n| ours | 1.0 |\n| theirs | 2.0 |\n\n"
+    assert f"**Title of closed**\n\n{lines}**Title of overload**\n\n{lines}A CPU, 2 cores" in text
+    assert text.count("A CPU, 2 cores, Linux 6") == 1
+    page = (results / "README.md").read_text()
+    assert page.index("Title of overload") < page.index("Title of slices")
+    assert "- x: met" in page
     readme.write_text("no markers")
-    assert not publish.insert(readme, [result], about, "scripts/bench", None)
+    assert not publish.publish(readme, results, ["closed"])
     assert readme.read_text() == "no markers"
 
 

@@ -102,15 +102,11 @@ def main(arguments, environment=None):
         finally:
             redis.close()
     print("\n" + machine.sentence(about, command))
-    if output:
-        plot = output / "comparison.svg"
-        drawn = publish.draw(results, plot)
-        if options.publish:
-            inserted = publish.insert(
-                ROOT / "README.md", results, about, command, plot.relative_to(ROOT) if drawn else None
-            )
-            if not inserted:
-                say("README.md has no markers: its table was not written")
+    if options.publish:
+        if not publish.publish(ROOT / "README.md", RESULTS, SCENARIOS):
+            say("README.md has no markers: its table was not written")
+    elif output:
+        publish.draw(results, output / "comparison.svg")
 
 
 if __name__ == "__main__":

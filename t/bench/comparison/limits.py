@@ -75,10 +75,12 @@ def slices(bench):
     load = dict(subscribers=subscribers, probe="/file.txt", probe_rate=300)
     paced = dict(load, mode="paced", seconds=5)
 
-    # CPU time of one broadcast, when each is sent by itself.
-    slow = bench.run(contender, **{**paced, "rate": 20_000 / subscribers})
-    seconds = slow["server"]["cpu_us_per_message"] / 1e6
-    rates = {"idle": 0, "60 %": 0.6 / seconds, "100 %": 1 / seconds}
+    # Broadcasts get cheaper when they come together: the rate for a share is approached, not computed.
+    rate = 20_000 / subscribers
+    for _ in range(3):
+        share = bench.run(contender, **{**paced, "rate": rate})["server"][SHARE]
+        rate *= 0.6 / share
+    rates = {"idle": 0, "60 %": rate, "as much as it can": 4 * rate}
     p99 = {name: [] for name in rates}
     used = {name: [] for name in rates}
     for _ in range(bench.rounds):

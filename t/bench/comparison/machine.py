@@ -28,7 +28,7 @@ def describe():
     return {
         "cpu": cpu.group(1) if cpu else platform.machine(),
         "cores": len(os.sched_getaffinity(0)),
-        "kernel": platform.release(),
+        "kernel": re.match(r"\d+\.\d+", platform.release()).group(),
         "nginx": nginx.rpartition("/")[2],
         "redis": redis.group(1) if redis else None,
         "nchan": _package("libnginx-mod-nchan"),

@@ -1,11 +1,15 @@
-"""Writes results: JSON, the plot, and the table in the README."""
+"""Writes results: JSON, the plot, and the tables of all results in the README and in a page of their own."""
 
 import json
 from pathlib import Path
 
 from .machine import sentence
+from .result import Result, Table
 
 BEGIN, END = "<!-- benchmark: begin -->", "<!-- benchmark: end -->"
+
+
+SHORT = ("closed", "overload", "memory", "connect")  # in the README
 
 
 def write_json(directory, result, machine, command):
@@ -24,6 +28,42 @@ def write_json(directory, result, machine, command):
     }
     text = json.dumps(data, indent=1, ensure_ascii=False)
     (directory / f"{result.name}.json").write_text(text + "\n")
+
+
+def read_json(directory, names):
+    """What was published of each scenario, also by earlier runs: (result, sentence about its run)."""
+    for name in names:
+        path = directory / f"{name}.json"
+        if path.exists():
+            data = json.loads(path.read_text())
+            tables = [Table(head, rows) for head, *rows in data["tables"]]
+            result = Result(
+                name, data["title"], tables, data["targets"], [], data["bars"], data["unit"]
+            )
+            yield result, sentence(data["machine"], data["command"])
+
+
+def markdown(results):
+    """Of (result, sentence); a sentence that holds for the next one too stands once."""
+    parts = []
+    for index, (result, about) in enumerate(results):
+        parts.append(result.markdown())
+        if index + 1 == len(results) or results[index + 1][1] != about:
+            parts.append(about)
+    return "\n\n".join(parts)
+
+
+def publish(readme, directory, names):
+    """Plot, page and the README's short form, of all results in the folder."""
+    results = list(read_json(directory, names))
+    plot = directory / "comparison.svg"
+    drawn = draw([result for result, _ in results], plot)
+    page = ["# Results of scripts/bench"]
+    for result, about in results:
+        page += [result.markdown(), "\n".join(f"- {line}" for line in result.targets), about]
+    (directory / "README.md").write_text("\n\n".join(part for part in page if part) + "\n")
+    short = [pair for pair in results if pair[0].name in SHORT]
+    return insert(readme, short, plot.relative_to(readme.parent) if drawn else None)
 
 
 def draw(results, path):
@@ -56,14 +96,13 @@ def draw(results, path):
     return True
 
 
-def insert(readme, results, machine, command, plot):
+def insert(readme, results, plot):
     """Replaces what stands between the markers; a README without them is left alone."""
     text = readme.read_text()
     if BEGIN not in text or END not in text:
         return False
     parts = [f"![What it costs]({Path(plot).as_posix()})"] if plot else []
-    parts += [result.markdown() for result in results]
-    parts.append(sentence(machine, command))
+    parts.append(markdown(results))
     before, _, rest = text.partition(BEGIN)
     after = rest.partition(END)[2]
     readme.write_text(f"{before}{BEGIN}\n\n" + "\n\n".join(parts) + f"\n\n{END}{after}")
