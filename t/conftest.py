@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from given_up import is_given_up
 from harness import Nginx, Redis, SseClient, StreamPool
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -35,6 +36,13 @@ def pytest_addoption(parser):
         metavar="DIRECTIVES",
         help="put first into every http block that does not have them: 'sse_compact on;'",
     )
+
+
+def pytest_collection_modifyitems(config, items):
+    extra = config.getoption("--http-extra")
+    given_up = [item for item in items if is_given_up(item.nodeid, extra)]
+    config.hook.pytest_deselected(items=given_up)
+    items[:] = [item for item in items if item not in given_up]
 
 
 @pytest.fixture(scope="session")

@@ -28,7 +28,7 @@ http {
     sse_max_worker_channels 500;
     server {
         listen 127.0.0.1:@PORT@ sndbuf=16k;
-        location = /bystander { sse_subscribe bystander; access_log off; }
+        location = /bystander { sse_subscribe bystander; access_log off; sse_log off; }
         location = /static { alias nginx.conf; access_log off; }
         location = /list { sse_subscribe_list $arg_c; }
         location = /busy { sse_subscribe busy; sse_send_timeout 1s; }

@@ -21,7 +21,7 @@ http {
     server {
         listen 127.0.0.1:@PORT@;
         listen 127.0.0.1:@PORT2@ http2;
-        location = /bystander { sse_subscribe bystander; access_log off; }
+        location = /bystander { sse_subscribe bystander; access_log off; sse_log off; }
         location = /static { alias nginx.conf; access_log off; }
         location = /one { sse_subscribe $arg_c; sse_retry off; }
         location = /timeout { sse_subscribe $arg_c; sse_send_timeout 1s; }

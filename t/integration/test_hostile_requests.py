@@ -23,7 +23,7 @@ http {
     sse_max_worker_channels off;
     server {
         listen 127.0.0.1:@PORT@;
-        location = /bystander { sse_subscribe bystander; access_log off; }
+        location = /bystander { sse_subscribe bystander; access_log off; sse_log off; }
         location = /static { alias nginx.conf; access_log off; }
         location ~ ^/channel/(?<channel>(?s:.*))$ { sse_subscribe $channel; }
         location ~ ^/pattern/(?<part>(?s:.*))$ { sse_subscribe pattern:news.$part; }
