@@ -70,7 +70,7 @@ void RequestStream::time_is_over() {
 void RequestStream::confirmed() {
   cancel_timer();
   ngx_http_set_log_request(r_->connection->log, r_);
-  const bool compact = conf_.compact && can_be_bare(r_);
+  const bool compact = conf_.compact && conf_.direct && can_be_bare(r_);
   if (compact) {
     r_->keepalive = 0;  // no request will follow
   }

@@ -44,6 +44,7 @@ http {
         location /events/ { sse_subscribe $uri; }
         location /short/ { sse_subscribe $uri; sse_max_lifetime 700ms; }
         location /slow/ { sse_subscribe $uri; sse_send_timeout 1s; sse_buffer_size 100k; }
+        location /kept/ { sse_subscribe $uri; sse_direct off; sse_max_lifetime 500ms; }
         location /mirrored/ { mirror /mirror; sse_subscribe $uri; }
         location = /mirror { internal; proxy_pass http://127.0.0.1:@SINK@; }
     }
@@ -119,6 +120,15 @@ def test_a_request_that_something_else_needs_is_kept(nginx, redis, open_stream, 
     assert nginx.access_log() == [] and status(nginx)["writing"] == 1
     stream.close()
     wait_until(lambda: nginx.access_log() == ["127.0.0.1 /mirrored/a 200 /mirrored/a [client]"], "the end")
+
+
+def test_a_stream_that_goes_through_the_filters_keeps_its_connection(nginx, open_stream, options):
+    stream = open_stream(nginx, "/kept/a", **options)
+    assert stream.head.get("Connection") == "keep-alive"
+    stream.read_to_end()
+    assert stream.end == "clean"
+    assert stream.connection.request("GET", "/status").status == 200
+    assert nginx.access_log() == ["127.0.0.1 /kept/a 200 /kept/a [lifetime]"]
 
 
 def test_an_http_2_stream_is_kept(nginx, redis):
