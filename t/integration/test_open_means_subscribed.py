@@ -1,5 +1,8 @@
 """Promise 1: a message published after a client saw `open` reaches that client."""
 
+import os
+import signal
+
 from harness import http_request, wait_until
 
 CONF = """
@@ -111,3 +114,27 @@ def test_a_client_that_leaves_before_the_confirmation_leaves_nothing_behind(
         timeout=30,
     )
     assert redis.subscribers("gone0") == 1
+
+
+def test_the_channels_of_clients_that_come_together_are_asked_for_together(
+    redis, start_nginx, send_request
+):
+    nginx = start_nginx(CONF, BROKER=redis.url, WORKERS=1)
+    (worker,) = nginx.worker_pids()
+    http_request(nginx.port, "GET", "/ping")
+    count = 300
+    os.kill(worker, signal.SIGSTOP)
+    try:
+        streams = [send_request(nginx, f"/events/new{i}") for i in range(count)]
+        before = reads_of(redis)
+    finally:
+        os.kill(worker, signal.SIGCONT)
+    for stream in streams:
+        stream.open(timeout=20)
+    assert redis.command("PUBSUB", "NUMSUB", "new0")[1] == 1
+    assert reads_of(redis) - before < count / 5
+
+
+def reads_of(redis):
+    """How many times Redis has read from a connection."""
+    return redis.command("INFO", "stats")["total_reads_processed"]
