@@ -113,13 +113,13 @@ def memory(bench):
     result.tables.append(table)
     result.bars = {title(n): median(idle.values(n, IDLE)) / 1024 for n in idle.results}
 
-    messages = bench.pick(10_000, 1000)
+    messages = 1000
     after = bench.alternate(
         f"after {messages} messages",
         names,
         rounds,
         mode="closed",
-        subscribers=bench.pick(300, 50),
+        subscribers=bench.pick(3000, 50),  # few would share what a server needs once
         messages=messages,
     )
     result.raw.append(after.raw([IDLE, AFTER, "lost"]))
