@@ -98,6 +98,8 @@ def test_forty_new_subscribers_get_everything_after_each_of_three_kills(redis, n
         at_once = pool.open(nginx, "/events", 40)
         redis.publish("c", f"first {i}")
         new_worker = wait_for_the_new_worker(nginx, victim, survivor)
+        # A worker that has not come to it yet would give it to those who open now, too.
+        pool.run_until(lambda: all(s.events for s in at_once), "the first message")
         later = open_at_both(pool, nginx, 10)
         assert len(of_worker(at_once + later, new_worker)) >= 10
         redis.publish("c", f"second {i}")
