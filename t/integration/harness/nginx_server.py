@@ -197,7 +197,8 @@ class Nginx:
             for directive in re.findall(r"\S[^;]*;", self._http_extra)
             if directive.split()[0] not in text
         ]
-        self._is_compact = "sse_compact on;" in added and not re.search(r"sse_log (?!off)", text)
+        has_log = re.search(r"^ {4}\b.*\bsse_log|sse_log (?!off)", text, re.MULTILINE)
+        self._is_compact = "sse_compact on;" in added and not has_log
         if self._is_compact:
             added.append(f"sse_log {ends_log.FILE};")
         return re.sub(r"^http \{", " ".join(["\\g<0>", *added]), text, flags=re.MULTILINE)
