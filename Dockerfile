@@ -2,7 +2,7 @@
 # scripts/image builds and tries it without Docker.
 
 FROM debian:bookworm-slim AS build
-RUN apt-get update && apt-get install -y --no-install-recommends g++ make nginx-dev libhiredis-dev libsodium-dev liburing-dev rapidjson-dev
+RUN apt-get update && apt-get install -y --no-install-recommends g++ make nginx-dev libhiredis-dev libsodium-dev rapidjson-dev
 COPY . /usr/src/nginx-sse
 RUN /usr/src/nginx-sse/scripts/build
 

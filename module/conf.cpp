@@ -93,7 +93,6 @@ void* create_main_conf(ngx_conf_t* cf) {
     conf->zone_bytes = NGX_CONF_UNSET_SIZE;
     conf->drain_ms = NGX_CONF_UNSET_MSEC;
     conf->buffer_total_bytes = NGX_CONF_UNSET_SIZE;
-    conf->batch_send = NGX_CONF_UNSET;
     conf->max_worker_channels = NGX_CONF_UNSET_UINT;
     conf->max_connections = NGX_CONF_UNSET_UINT;
     return conf->brokers == nullptr || conf->stream_logs == nullptr ? nullptr : conf;
@@ -104,7 +103,6 @@ char* init_main_conf(ngx_conf_t* cf, void* conf) {
   auto* main = static_cast<MainConf*>(conf);
   ngx_conf_init_msec_value(main->drain_ms, kDrainMs);
   ngx_conf_init_size_value(main->buffer_total_bytes, kBufferTotalBytes);
-  ngx_conf_init_value(main->batch_send, 0);
   ngx_conf_init_uint_value(main->max_worker_channels, kMaxWorkerChannels);
   ngx_conf_init_size_value(main->zone_bytes, kZoneBytes);
   return hook_stream_logs(cf, *main->stream_logs) && add_zone(cf, *main) ? NGX_CONF_OK : kConfError;

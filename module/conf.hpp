@@ -22,7 +22,6 @@ struct MainConf {
   BrokerConfs* brokers;  // of all locations
   ngx_msec_t drain_ms;   // 0: off, here and below
   size_t buffer_total_bytes;
-  ngx_flag_t batch_send;
   ngx_uint_t max_worker_channels;
   ngx_uint_t max_connections;  // kByLowWater: as many as nginx can have with some to spare
   StreamLogs* stream_logs;     // of all locations

@@ -114,19 +114,6 @@ SendResult DirectWriter::send_piece(const Piece& piece) {
   return {accepted, accepted == piece.size ? SendResult::State::ready : wait_for_room()};
 }
 
-SendResult DirectWriter::was_sent(const Piece& piece, int answer) {
-  if (answer <= 0) {
-    return send_piece(piece);  // nothing was taken: nginx's own send finds out why, notes it and logs it
-  }
-  const auto accepted = static_cast<std::size_t>(answer);
-  c_->sent += answer;
-  if (accepted == piece.size) {
-    return {accepted, SendResult::State::ready};
-  }
-  c_->write->ready = 0;
-  return {accepted, wait_for_room()};
-}
-
 bool DirectWriter::is_plain() const {
 #if (NGX_HTTP_SSL)
   return c_->ssl == nullptr;  // TLS wants what it could not take offered again by the same call

@@ -41,13 +41,8 @@ class DirectWriter final : public Writer, public GroupPlace {
   // Itself, when a send may be made for it by others; null: not now, or never (TLS).
   GroupPlace* group_place() override { return is_plain() && !c_->buffered && c_->write->ready ? this : nullptr; }
 
-  ngx_socket_t fd() const { return c_->fd; }
-
   // Requires a group place.
   SendResult send_piece(const Piece& piece);
-
-  // The kernel's answer to a send of this piece that somebody made for it: how many bytes it took, or a negative error.
-  SendResult was_sent(const Piece& piece, int answer);
 
  private:
   static constexpr std::size_t kBatchBytes = 1024 * 1024;

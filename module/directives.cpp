@@ -205,7 +205,6 @@ ngx_command_t commands[] = {
     {ngx_string("sse_max_worker_channels"), NGX_HTTP_MAIN_CONF | NGX_CONF_TAKE1, set_number_or_off, SSE_MAIN(max_worker_channels)},
     {ngx_string("sse_max_connections"), NGX_HTTP_MAIN_CONF | NGX_CONF_TAKE1, set_number_or_off, SSE_MAIN(max_connections)},
     {ngx_string("sse_zone"), NGX_HTTP_MAIN_CONF | NGX_CONF_TAKE1, fenced<set_zone_size>, SSE_MAIN(zone_bytes)},
-    {ngx_string("sse_batch_send"), NGX_HTTP_MAIN_CONF | NGX_CONF_TAKE1, set_flag, SSE_MAIN(batch_send)},
     {ngx_string("sse_drain"), NGX_HTTP_MAIN_CONF | NGX_CONF_TAKE1, set_time_or_off, SSE_MAIN(drain_ms)},
 
     ngx_null_command,

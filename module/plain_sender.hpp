@@ -1,5 +1,5 @@
-// Sends of several connections, one system call for each. Still worth a group: the kernel's code stays in the processor's caches from one
-// send to the next, and so does ours while the group is gathered.
+// Sends of several connections, one system call for each. Worth a group all the same: the kernel's code stays in the processor's
+// caches from one send to the next, and so does ours while the group is gathered.
 #pragma once
 
 #include "direct_writer.hpp"

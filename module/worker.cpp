@@ -72,10 +72,7 @@ void Worker::exit_process(ngx_cycle_t* cycle) {
 Worker::Worker(const ngx_cycle_t* cycle, const MainConf& conf)
     : drain_ms_(drain_time(cycle, conf)), admission_(hub_, conf.max_connections) {
   hub_.set_memory_limit(conf.buffer_total_bytes, this);
-  if (conf.batch_send) {
-    batch_sender_ = UringSender::open(cycle->log);
-  }
-  hub_.set_group_sender(batch_sender_ == nullptr ? static_cast<GroupSender*>(&plain_sender_) : batch_sender_.get());
+  hub_.set_group_sender(&plain_sender_);
   hub_.topic_budget().set_limit(conf.max_worker_channels);
   for (const auto& broker_conf : *conf.brokers) {
     broker(*broker_conf);

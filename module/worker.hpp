@@ -15,7 +15,6 @@
 #include "plain_sender.hpp"
 #include "redis_broker.hpp"
 #include "request_stream.hpp"
-#include "uring_sender.hpp"
 
 namespace sse::ngx {
 
@@ -73,7 +72,6 @@ class Worker final : private FlushScheduler, private Leftovers, private ExitObse
   LoopEvent keepalive_timer_ = LoopEvent::calling<Worker, &Worker::schedule_flush>(this);
   LoopEvent sweep_timer_ = LoopEvent::calling<Worker, &Worker::sweep>(this);
   PlainSender plain_sender_;
-  std::unique_ptr<UringSender> batch_sender_;  // null: plain sends
   Hub hub_{*this};
   Admission admission_;
   List<Stream, AllStreams> streams_;

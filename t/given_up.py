@@ -31,7 +31,6 @@ GIVEN_UP = {
             "test_retry_later.py::test_who_is_over_limit_conn_is_told_to_come_again",
         ],
         "the connection's number in the error log": [
-            "test_batch_send.py::test_where_io_uring_is_forbidden_events_are_sent_one_by_one",
             "test_direct_path.py::test_a_burst_costs_each_subscriber_few_system_calls",
             "test_direct_path.py::test_the_messages_of_several_channels_share_a_system_call",
         ],

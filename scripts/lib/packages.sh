@@ -2,7 +2,7 @@
 # Installs what is missing from Debian, in groups: install_packages build test …
 
 declare -A packages=(
-  [build]="g++ make libhiredis-dev libsodium-dev liburing-dev rapidjson-dev"
+  [build]="g++ make libhiredis-dev libsodium-dev rapidjson-dev"
   [nginx_dev]="nginx-dev"
   [run]="nginx redis-server curl"
   [test]="cmake ninja-build libgtest-dev libgmock-dev openssl binutils iproute2 util-linux python3-venv chromium chromium-driver

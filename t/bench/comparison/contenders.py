@@ -133,7 +133,6 @@ ALL = {
     for contender in (
         ours("recommended", "this module"),
         ours("defaults", "this module, nginx's defaults"),
-        ours("batch-send", "this module, sse_batch_send"),
         ours("compact", "this module, sse_compact"),
         ours("tls", "this module, TLS", scheme="https"),
         ours("tls-compact", "this module, TLS, sse_compact", scheme="https"),

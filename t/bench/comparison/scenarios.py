@@ -43,7 +43,7 @@ def closed(bench):
     for subscribers, messages in sizes:
         case = bench.alternate(
             f"{subscribers} subscribers",
-            ["ours", "batch-send", *PEERS, "bare-send", "bare-uring"],
+            ["ours", *PEERS, "bare-send", "bare-uring"],
             mode="closed",
             subscribers=subscribers,
             messages=messages,
@@ -54,8 +54,6 @@ def closed(bench):
         for other, limit in (("bare-send", 1.10), ("nchan-redis", 0.8)):
             ratio = median(case.ratios("ours", other, CPU))
             result.target(f"{subscribers} subscribers, ours / {title(other)}", ratio, limit)
-        ratio = median(case.ratios("batch-send", "ours", CPU))
-        result.target(f"{subscribers} subscribers, with sse_batch_send / without", ratio, 0.9)
         against(result, case, CPU, f"{subscribers} subscribers")
         result.bars = {title(n): median(case.values(n, CPU)) for n in case.results}
     table.head[1:] = [f"{subscribers:,} subscribers" for subscribers, _ in sizes]
@@ -74,7 +72,7 @@ def overload(bench):
     )
     case = bench.alternate(
         "overload",
-        ["ours", "batch-send", *PEERS, "bare-send", "bare-batch"],
+        ["ours", *PEERS, "bare-send", "bare-batch"],
         mode="paced",
         subscribers=subscribers,
         rate=rate,

@@ -1,6 +1,6 @@
 """Real nginx, real redis-server, and clients that notice every wrong byte."""
 
-from . import forbid, http2_frames, processes
+from . import http2_frames, processes
 from .block_reader import StreamEnded
 from .bystander import Bystander
 from .certificate import make_certificate
@@ -43,7 +43,6 @@ __all__ = [
     "StreamPool",
     "WaitTimeout",
     "WireError",
-    "forbid",
     "http2_frames",
     "http_request",
     "make_certificate",

@@ -40,7 +40,6 @@ class Nginx:
         self.binary = binary
         self.environment = {**os.environ, **environment}
         self.network = LOOPBACK  # where it runs
-        self.wrapper = []  # the command that starts it
         self.process = None  # the master
         self._masters = []  # all that were ever started; they share a process group
         self._group = None
@@ -247,7 +246,7 @@ class Nginx:
         if os.geteuid() == 0:
             # Otherwise the workers could not enter the test's folder.
             directives += " user root;"
-        command = [*self.network.server_command, *self.wrapper, self.binary]
+        command = [*self.network.server_command, self.binary]
         command += ["-p", str(self.directory), "-c", "nginx.conf"]
         return [*command, "-e", "error.log", "-g", directives, *arguments]
 
