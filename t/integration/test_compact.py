@@ -254,22 +254,22 @@ def test_it_costs_less_than_a_kibibyte(make_nginx, redis, nginx_environment, kin
     opened = []
 
     def cost_of(paths):
-        before = processes.proportional_bytes(worker)
+        before = processes.anonymous_bytes(worker)
         for path in paths:
             client = HttpConnection(port, tls=kind == "tls")
             client.send_request("GET", path, headers=[("Cookie", "x" * 800)])
             client.read_head()
             opened.append(client)
-        return (processes.proportional_bytes(worker) - before) / len(paths)
+        return (processes.anonymous_bytes(worker) - before) / len(paths)
 
     cost_of(["/idle"] * 400 + ["/events"] * 400)  # what all share
     idle = cost_of(["/idle"] * 500) if kind == "tls" else 0
-    before = processes.proportional_bytes(worker)
+    before = processes.anonymous_bytes(worker)
     assert cost_of(["/events"] * 500) - idle <= 1024
     redis.publish_all("news", ["x" * 100] * 200)
     wait_until(lambda: all(client.has_bytes() for client in opened[-500:]), "they are delivered")
     limit = before + 500 * (idle + 1024)
-    wait_until(lambda: processes.proportional_bytes(worker) <= limit, "it takes no more than before")
+    wait_until(lambda: processes.anonymous_bytes(worker) <= limit, "it takes no more than before")
     for client in opened:
         client.close()
 

@@ -107,9 +107,9 @@ def test_a_stream_costs_what_the_table_says(make_nginx, redis, nginx_environment
     (worker,) = nginx.worker_pids()
     placeholder, open_streams, options = ROWS[row]
     opened = open_streams(nginx.port_of(placeholder), COUNT, **options)
-    before = processes.proportional_bytes(worker)
+    before = processes.anonymous_bytes(worker)
     opened += open_streams(nginx.port_of(placeholder), COUNT, **options)
-    measured = (processes.proportional_bytes(worker) - before) / COUNT / 1024
+    measured = (processes.anonymous_bytes(worker) - before) / COUNT / 1024
     for client in opened:
         client.close()
     costs = {
