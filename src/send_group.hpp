@@ -1,4 +1,4 @@
-// Sends of several subscribers that go out together: gathered first, given to the kernel by one call, and each then told its result.
+// Sends of several subscribers that are made one right after the other: all gathered first, and each told its result afterwards.
 #pragma once
 
 #include <array>
