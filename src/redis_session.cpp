@@ -61,6 +61,11 @@ void Session::request(const Request& request, std::initializer_list<std::string_
   send(request, arguments.begin(), arguments.size(), now_ms);
 }
 
+void Session::request(const Request& request, const std::vector<std::string_view>& arguments, std::uint64_t now_ms) {
+  assert(is_ready());
+  send(request, arguments.data(), arguments.size(), now_ms);
+}
+
 void Session::send(const Request& request, const std::string_view* arguments, std::size_t count, std::uint64_t now_ms) {
   const bool was_empty = output().empty();
   append_command(output_, arguments, count);
@@ -128,7 +133,8 @@ bool Session::dispatch(ReplyView reply, std::uint64_t now_ms) {
   if (request.kind == RequestKind::hello || request.kind == RequestKind::select) {
     return login_reply(request.kind, reply, now_ms);
   }
-  observer_.on_reply(request, reply, now_ms);
+  ReplyHandler& handler = request.handler == nullptr ? observer_ : *request.handler;
+  handler.on_reply(request, reply, now_ms);
   return true;
 }
 
@@ -149,6 +155,8 @@ bool Session::login_reply(RequestKind kind, ReplyView reply, std::uint64_t now_m
         server_.mode = text_of(reply.at(i + 1));
       } else if (key == "role") {
         server_.role = text_of(reply.at(i + 1));
+      } else if (key == "id") {
+        server_.client_id = reply.at(i + 1).integer();
       }
     }
   }
@@ -165,10 +173,11 @@ bool Session::check_timeout(std::uint64_t now_ms) {
   }
   // A server that is busy sending is not dead: its answers stand behind what it sends.
   const std::uint64_t since_ms = std::max(unanswered_.front().sent_ms, last_received_ms_);
-  if (now_ms - since_ms < answer_timeout_ms_) {
+  const std::uint64_t allowed_ms = answer_timeout_ms_ + unanswered_.front().request.block_ms;
+  if (now_ms - since_ms < allowed_ms) {
     return true;
   }
-  return fail("no answer within " + std::to_string(answer_timeout_ms_) + " ms");
+  return fail("no answer within " + std::to_string(allowed_ms) + " ms");
 }
 
 bool Session::fail(std::string_view error) {

@@ -8,6 +8,7 @@
 #include <initializer_list>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "redis_reply.hpp"
 
@@ -24,21 +25,48 @@ struct ServerInfo {
   std::string version;
   std::string mode;
   std::string role;
+  std::int64_t client_id = 0;  // of this connection, as CLIENT UNBLOCK takes it; 0: not told
 };
 
-enum class RequestKind : std::uint8_t { hello, select, subscribe, unsubscribe, probe_subscribe, probe_publish, ping };
+enum class RequestKind : std::uint8_t {
+  hello,
+  select,
+  subscribe,
+  unsubscribe,
+  probe_subscribe,
+  probe_publish,
+  ping,
+  transaction,  // MULTI and what is queued in it: "+OK", "+QUEUED"
+  read,         // XRANGE from the last entry of a stream
+  judge,        // EXEC: what a stream is, and a page of it
+  lane,         // XREAD of many streams
+  lane_probe,   // of one of them
+  unblock,
+};
+
+class ReplyHandler;
 
 struct Request {
   RequestKind kind;
   void* context = nullptr;  // the requester's; not touched
+  ReplyHandler* handler =
+      nullptr;                 // who gets the answer; null: the session's observer. Must live until then, or until the connection is lost
+  std::uint64_t block_ms = 0;  // the server was asked to take so long before it answers
 };
 
-class SessionObserver {
+class ReplyHandler {
+ public:
+  // The answer to a request, an error included, in the order of the requests.
+  virtual void on_reply(const Request& request, ReplyView reply, std::uint64_t now_ms) = 0;
+
+ protected:
+  ~ReplyHandler() = default;
+};
+
+class SessionObserver : public ReplyHandler {
  public:
   // Logged in: requests may be sent.
   virtual void on_ready(const ServerInfo& server, std::uint64_t now_ms) = 0;
-  // The answer to a request, an error included, in the order of the requests.
-  virtual void on_reply(const Request& request, ReplyView reply, std::uint64_t now_ms) = 0;
   // A published message: `message` or `pmessage`.
   virtual void on_push(ReplyView push, std::uint64_t now_ms) = 0;
 
@@ -78,6 +106,7 @@ class Session {
 
   // Requires is_ready().
   void request(const Request& request, std::initializer_list<std::string_view> arguments, std::uint64_t now_ms);
+  void request(const Request& request, const std::vector<std::string_view>& arguments, std::uint64_t now_ms);
 
   // False when the server owes an answer for too long; error() says so.
   bool check_timeout(std::uint64_t now_ms);

@@ -156,6 +156,30 @@ TEST_F(RedisSessionTest, AnswersComeInTheOrderOfTheRequestsAndFindTheirContext) 
             (std::vector<std::string>{"reply 2 of one subscribe at 30", "error 3 of two NOPERM no at 30", "reply 6 PONG at 30"}));
 }
 
+TEST_F(RedisSessionTest, ARequestMayNameWhoGetsItsAnswer) {
+  struct Handler final : ReplyHandler {
+    void on_reply(const Request& request, ReplyView reply, std::uint64_t) override {
+      seen.push_back(std::to_string(static_cast<int>(request.kind)) + " " + std::string(reply.text()));
+    }
+    std::vector<std::string> seen;
+  } handler;
+  log_in();
+  session_.request({RequestKind::ping}, {"PING"}, 20);
+  session_.request({RequestKind::read, nullptr, &handler}, {"XRANGE", "s", "0-0", "+"}, 20);
+  session_.request({RequestKind::ping}, {"PING"}, 20);
+  ASSERT_TRUE(session_.receive("+one\r\n+two\r\n+three\r\n", 30));
+  EXPECT_EQ(handler.seen, (std::vector<std::string>{std::to_string(static_cast<int>(RequestKind::read)) + " two"}));
+  EXPECT_EQ(recorder_.take().size(), 2u);
+}
+
+TEST_F(RedisSessionTest, AServerThatWasAskedToBlockMayTakeSoMuchLonger) {
+  log_in();
+  const std::vector<std::string_view> arguments = {"XREAD", "BLOCK", "10000", "STREAMS", "s", "0-0"};
+  session_.request({RequestKind::lane, nullptr, nullptr, 10'000}, arguments, 1000);
+  EXPECT_TRUE(session_.check_timeout(1000 + 10'000 + kTimeoutMs - 1));
+  EXPECT_FALSE(session_.check_timeout(1000 + 10'000 + kTimeoutMs));
+}
+
 TEST_F(RedisSessionTest, MessagesAreNoAnswers) {
   log_in();
   ping();
