@@ -20,7 +20,7 @@ Admission::Admission(Hub& hub, ngx_uint_t max_connections)
       subscribers_log_(kLogMs),
       keys_log_(kLogMs) {}
 
-bool Admission::admits(ngx_http_request_t* r, PubsubSource& source, const std::vector<ChannelName>& channels, ConnectionPlace& place) {
+bool Admission::admits(ngx_http_request_t* r, Source& source, const std::vector<ChannelName>& channels, ConnectionPlace& place) {
   const LocConf& conf = loc_conf(r);
   if (!has_connection()) {
     r->keepalive = 0;  // who is sent away must not keep what is short
@@ -35,7 +35,7 @@ bool Admission::admits(ngx_http_request_t* r, PubsubSource& source, const std::v
   if (!reached) {
     return conf.limit_conn == nullptr || take_place(r, *conf.limit_conn, channels.front().name, place);
   }
-  if (reached->limit == PubsubSource::Limit::subscribers) {
+  if (reached->limit == Source::Limit::subscribers) {
     ++hub_.counters().refused_subscribers;
     return refuse(subscribers_log_, conf, "\"sse_max_subscribers\" " + std::to_string(conf.max_subscribers) + " reached", reached->channel);
   }

@@ -9,7 +9,7 @@
 #include "hub.hpp"
 #include "list.hpp"
 #include "logger.hpp"
-#include "pubsub_source.hpp"
+#include "source.hpp"
 #include "zone.hpp"
 
 namespace sse::ngx {
@@ -20,7 +20,7 @@ class Admission {
 
   // False when a limit is reached, which is then in the error log: one line a second for each limit. Otherwise `place` is the stream's
   // among those of its key.
-  bool admits(ngx_http_request_t* r, PubsubSource& source, const std::vector<ChannelName>& channels, ConnectionPlace& place);
+  bool admits(ngx_http_request_t* r, Source& source, const std::vector<ChannelName>& channels, ConnectionPlace& place);
 
   // How many streams there are, told by each.
   void stream_begins() { ++streams_; }

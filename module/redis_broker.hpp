@@ -14,7 +14,7 @@ class RedisBroker final : private Logger {
   // Connects at once, so that the log tells of a wrong address or password before the first subscriber comes.
   RedisBroker(const BrokerConf& conf, Hub& hub);
 
-  PubsubSource& source() { return source_; }
+  Source& source() { return source_; }
 
   // Leaves Redis for good.
   void stop();

@@ -12,7 +12,7 @@
 
 namespace sse::ngx {
 
-RequestStream* RequestStream::create(ngx_http_request_t* r, Worker& worker, PubsubSource& source, const std::vector<ChannelName>& channels,
+RequestStream* RequestStream::create(ngx_http_request_t* r, Worker& worker, Source& source, const std::vector<ChannelName>& channels,
                                      ConnectionPlace place) {
   ngx_http_cleanup_t* leaving = ngx_http_cleanup_add(r, 0);
   ngx_pool_cleanup_t* destruction = ngx_pool_cleanup_add(r->pool, 0);
@@ -29,7 +29,7 @@ RequestStream* RequestStream::create(ngx_http_request_t* r, Worker& worker, Pubs
   return stream;
 }
 
-RequestStream::RequestStream(ngx_http_request_t* r, Worker& worker, PubsubSource& source, const std::vector<ChannelName>& channels,
+RequestStream::RequestStream(ngx_http_request_t* r, Worker& worker, Source& source, const std::vector<ChannelName>& channels,
                              ConnectionPlace place)
     : Stream(worker, source, loc_conf(r)), r_(r), filter_writer_(r), direct_writer_(r->connection) {
   subscriber_ = std::make_unique<Subscriber>(*this, *conf_.subscriber, *conf_.reading, channels.size());

@@ -23,7 +23,7 @@ class RequestStream final : public Stream,
                             public ListNode<OpenedStreams> {
  public:
   // Null when out of memory.
-  static RequestStream* create(ngx_http_request_t* r, Worker& worker, PubsubSource& source, const std::vector<ChannelName>& channels,
+  static RequestStream* create(ngx_http_request_t* r, Worker& worker, Source& source, const std::vector<ChannelName>& channels,
                                ConnectionPlace place);
 
   // Subscribes; the response opens when the broker has confirmed, or after sse_open_timeout.
@@ -48,8 +48,7 @@ class RequestStream final : public Stream,
   std::size_t batch_limit() const override { return is_direct() ? direct_writer_.batch_limit() : filter_writer_.batch_limit(); }
 
  private:
-  RequestStream(ngx_http_request_t* r, Worker& worker, PubsubSource& source, const std::vector<ChannelName>& channels,
-                ConnectionPlace place);
+  RequestStream(ngx_http_request_t* r, Worker& worker, Source& source, const std::vector<ChannelName>& channels, ConnectionPlace place);
 
   ngx_connection_t* connection() const override { return r_->connection; }
   Writer& writer() override { return *writer_; }

@@ -9,8 +9,8 @@
 #include "conf.hpp"
 #include "list.hpp"
 #include "peer_watch.hpp"
-#include "pubsub_source.hpp"
 #include "sink.hpp"
+#include "source.hpp"
 #include "stream_record.hpp"
 #include "subscriber.hpp"
 #include "writer.hpp"
@@ -61,7 +61,7 @@ class Stream : public Sink, public ListNode<AllStreams>, public ListNode<Watched
 
  protected:
   // The worker and the source must outlive the stream.
-  Stream(Worker& worker, PubsubSource& source, const LocConf& conf) : worker_(worker), source_(source), conf_(conf) {}
+  Stream(Worker& worker, Source& source, const LocConf& conf) : worker_(worker), source_(source), conf_(conf) {}
   explicit Stream(Succession succession);
   ~Stream() = default;
 
@@ -84,7 +84,7 @@ class Stream : public Sink, public ListNode<AllStreams>, public ListNode<Watched
   enum class Ending : std::uint8_t { none, clean, cut };
 
   Worker& worker_;
-  PubsubSource& source_;
+  Source& source_;
   const LocConf& conf_;
   std::unique_ptr<Subscriber> subscriber_;
   std::uint64_t opened_ms_ = 0;

@@ -78,7 +78,7 @@ ngx_int_t subscribe(ngx_http_request_t* r) {
   if (worker->is_draining()) {
     return send_away(r, conf.retry, CloseReason::drain);
   }
-  PubsubSource& source = worker->broker(*conf.broker).source();
+  Source& source = worker->broker(*conf.broker).source();
   ConnectionPlace place;
   if (!worker->admission().admits(r, source, channels, place)) {
     return send_away(r, conf.retry, CloseReason::limit);

@@ -44,7 +44,7 @@ void Hub::open(Subscriber& subscriber, Framing framing, std::uint64_t now_ms) {
   subscriber.framing_ = framing;
   static_cast<ListNode<ByOpening>&>(subscriber).unlink();
   for (Subscription& subscription : subscriber) {
-    subscription.topic->attach(subscription, subscriber.reading(), framing);
+    subscription.topic->attach(subscription, subscriber.reading(), framing, now_ms);
   }
   delivery_.begin(subscriber, now_ms);
 }

@@ -39,18 +39,18 @@ PubsubSource::PubsubSource(Hub& hub, Logger& logger, redis::SessionTransport& su
       patterns_(0, SecretHash(options.hash_secret)),
       too_large_log_(kTooLargeLogMs) {}
 
-Topic* PubsubSource::find(TopicKind kind, std::string_view name) {
+PubsubTopic* PubsubSource::find(TopicKind kind, std::string_view name) {
   key_.assign(name);
   const auto found = topics(kind).find(key_);
   return found == topics(kind).end() ? nullptr : found->second.get();
 }
 
-std::optional<PubsubSource::LimitReached> PubsubSource::limit_reached(const std::vector<ChannelName>& channels, std::size_t max_subscribers,
-                                                                      std::uint64_t now_ms) {
+std::optional<Source::LimitReached> PubsubSource::limit_reached(const std::vector<ChannelName>& channels, std::size_t max_subscribers,
+                                                                std::uint64_t now_ms) {
   const TopicBudget& budget = hub_.topic_budget();
   std::size_t added = 0;
   for (const ChannelName& channel : channels) {
-    const Topic* topic = find(channel.kind, channel.name);
+    const PubsubTopic* topic = find(channel.kind, channel.name);
     if (topic == nullptr) {
       ++added;
       if (!budget.has_room_for(added)) {
@@ -66,7 +66,7 @@ std::optional<PubsubSource::LimitReached> PubsubSource::limit_reached(const std:
 
 void PubsubSource::stop_lingering(std::size_t count, std::uint64_t now_ms) {
   for (; count > 0; --count) {
-    Topic* topic = lingering_.pop_front();
+    PubsubTopic* topic = lingering_.pop_front();
     if (topic == nullptr) {
       break;
     }
@@ -75,9 +75,9 @@ void PubsubSource::stop_lingering(std::size_t count, std::uint64_t now_ms) {
 }
 
 void PubsubSource::add(Subscriber& subscriber, std::size_t index, TopicKind kind, std::string_view name, std::uint64_t now_ms) {
-  std::unique_ptr<Topic>& topic = topics(kind)[std::string(name)];
+  std::unique_ptr<PubsubTopic>& topic = topics(kind)[std::string(name)];
   if (topic == nullptr) {
-    topic = std::make_unique<Topic>(hub_, kind, name);
+    topic = std::make_unique<PubsubTopic>(hub_, kind, name);
     if (hub_.topic_budget().is_tight()) {
       stop_lingering(2, now_ms);  // more than came, so that there is room again
     }
@@ -91,7 +91,7 @@ void PubsubSource::add(Subscriber& subscriber, std::size_t index, TopicKind kind
 
 void PubsubSource::leave(Subscriber& subscriber, std::uint64_t now_ms) {
   for (Subscription& subscription : subscriber) {
-    Topic* topic = subscription.topic;
+    auto* topic = static_cast<PubsubTopic*>(subscription.topic);
     if (topic == nullptr) {
       continue;
     }
@@ -108,15 +108,7 @@ void PubsubSource::leave(Subscriber& subscriber, std::uint64_t now_ms) {
   }
 }
 
-void PubsubSource::admit_if_confirmed(Subscriber& subscriber) {
-  const bool all_confirmed = std::all_of(subscriber.begin(), subscriber.end(),
-                                         [](const Subscription& subscription) { return subscription.topic->remote.confirmed; });
-  if (all_confirmed) {
-    hub_.admit(subscriber);
-  }
-}
-
-void PubsubSource::send_subscribe(Topic& topic, std::uint64_t now_ms) {
+void PubsubSource::send_subscribe(PubsubTopic& topic, std::uint64_t now_ms) {
   topic.remote.wanted = true;
   ++topic.remote.in_flight;
   // One command for each channel, so that an error belongs to one channel.
@@ -124,7 +116,7 @@ void PubsubSource::send_subscribe(Topic& topic, std::uint64_t now_ms) {
                          now_ms);
 }
 
-void PubsubSource::send_unsubscribe(Topic& topic, std::uint64_t now_ms) {
+void PubsubSource::send_unsubscribe(PubsubTopic& topic, std::uint64_t now_ms) {
   topic.remote.wanted = false;
   topic.remote.confirmed = false;
   ++topic.remote.in_flight;
@@ -151,7 +143,7 @@ void PubsubSource::subscriptions_lost() {
   lingering_.clear();
   for (Topics* all : {&channels_, &patterns_}) {
     for (auto entry = all->begin(); entry != all->end();) {
-      Topic& topic = *entry->second;
+      PubsubTopic& topic = *entry->second;
       topic.remote.in_flight = 0;
       topic.remote.wanted = false;
       topic.remote.confirmed = false;
@@ -168,10 +160,10 @@ void PubsubSource::commands_lost() {
 void PubsubSource::on_reply(const Request& request, ReplyView reply, std::uint64_t now_ms) {
   switch (request.kind) {
     case RequestKind::subscribe:
-      on_subscribe_reply(*static_cast<Topic*>(request.context), reply, now_ms);
+      on_subscribe_reply(*static_cast<PubsubTopic*>(request.context), reply, now_ms);
       break;
     case RequestKind::unsubscribe: {
-      Topic& topic = *static_cast<Topic*>(request.context);
+      PubsubTopic& topic = *static_cast<PubsubTopic*>(request.context);
       --topic.remote.in_flight;
       erase_if_idle(topic);
       break;
@@ -196,7 +188,7 @@ void PubsubSource::log_probe_refused(ReplyView reply) {
   log(LogLevel::notice, "delivery cannot be probed, PING has to do: " + std::string(reply.text()));
 }
 
-void PubsubSource::on_subscribe_reply(Topic& topic, ReplyView reply, std::uint64_t now_ms) {
+void PubsubSource::on_subscribe_reply(PubsubTopic& topic, ReplyView reply, std::uint64_t now_ms) {
   --topic.remote.in_flight;
   if (topic.remote.in_flight != 0 || !topic.remote.wanted) {
     return;  // a later command decides
@@ -208,18 +200,14 @@ void PubsubSource::on_subscribe_reply(Topic& topic, ReplyView reply, std::uint64
   }
 }
 
-void PubsubSource::on_confirmed(Topic& topic, std::uint64_t now_ms) {
+void PubsubSource::on_confirmed(PubsubTopic& topic, std::uint64_t now_ms) {
   topic.remote.confirmed = true;
   // Who has a stream open already was without this subscription until now.
   topic.announce_reset(kResetReason, now_ms);
-  for (Subscription* waiting = topic.waiting().front(); waiting != nullptr;) {
-    Subscriber& subscriber = *waiting->subscriber;
-    waiting = topic.waiting().after(*waiting);
-    admit_if_confirmed(subscriber);
-  }
+  topic.admit_waiting();
 }
 
-void PubsubSource::on_refused(Topic& topic, std::string_view error, std::uint64_t now_ms) {
+void PubsubSource::on_refused(PubsubTopic& topic, std::string_view error, std::uint64_t now_ms) {
   topic.remote.wanted = false;
   if (topic.is_unused()) {
     erase_if_idle(topic);
@@ -246,7 +234,7 @@ void PubsubSource::on_push(ReplyView push, std::uint64_t now_ms) {
     probe_.on_message(channel, payload);
     return;
   }
-  Topic* topic = find(by_pattern ? TopicKind::pattern : TopicKind::channel, name);
+  PubsubTopic* topic = find(by_pattern ? TopicKind::pattern : TopicKind::channel, name);
   if (topic == nullptr) {
     return;
   }
@@ -257,19 +245,19 @@ void PubsubSource::on_push(ReplyView push, std::uint64_t now_ms) {
 }
 
 bool PubsubSource::tick(std::uint64_t now_ms) {
-  for (Topic* topic = lingering_.front(); topic != nullptr && now_ms - topic->remote.unused_since_ms >= kLingerMs;
+  for (PubsubTopic* topic = lingering_.front(); topic != nullptr && now_ms - topic->remote.unused_since_ms >= kLingerMs;
        topic = lingering_.front()) {
     lingering_.pop_front();
     send_unsubscribe(*topic, now_ms);
   }
-  for (Topic* topic = refused_.front(); topic != nullptr && topic->remote.retry_ms <= now_ms; topic = refused_.front()) {
+  for (PubsubTopic* topic = refused_.front(); topic != nullptr && topic->remote.retry_ms <= now_ms; topic = refused_.front()) {
     refused_.pop_front();
     send_subscribe(*topic, now_ms);
   }
   return !subscriptions_.is_ready() || probe_.check(subscriptions_, commands_, now_ms);
 }
 
-void PubsubSource::erase_if_idle(Topic& topic) {
+void PubsubSource::erase_if_idle(PubsubTopic& topic) {
   if (topic.is_unused() && topic.remote.in_flight == 0 && !topic.remote.wanted) {
     topics(topic.kind()).erase(std::string(topic.name()));
   }

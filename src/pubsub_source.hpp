@@ -14,9 +14,10 @@
 #include "delivery_probe.hpp"
 #include "hub.hpp"
 #include "logger.hpp"
+#include "pubsub_topic.hpp"
 #include "redis_session.hpp"
 #include "secret_hash.hpp"
-#include "topic.hpp"
+#include "source.hpp"
 
 namespace sse {
 
@@ -28,7 +29,7 @@ struct PubsubOptions {
   HashSecret hash_secret{};
 };
 
-class PubsubSource final : private redis::SessionObserver {
+class PubsubSource final : public Source, private redis::SessionObserver {
  public:
   // Hub, logger and transports (of the two connections) must outlive the source.
   PubsubSource(Hub& hub, Logger& logger, redis::SessionTransport& subscription_transport, redis::SessionTransport& command_transport,
@@ -39,23 +40,11 @@ class PubsubSource final : private redis::SessionObserver {
   redis::Session& subscription_session() { return subscriptions_; }
   redis::Session& command_session() { return commands_; }
 
-  enum class Limit : std::uint8_t { worker_channels, subscribers };
-  struct LimitReached {
-    Limit limit;
-    std::string_view channel;  // of `channels`
-  };
-
-  // Why a subscriber of these channels may not come, if so. `max_subscribers`: most of one channel here, 0: any number.
-  std::optional<LimitReached> limit_reached(const std::vector<ChannelName>& channels, std::size_t max_subscribers, std::uint64_t now_ms);
-
-  // Adds one channel or pattern to a waiting subscriber, as its subscription number `index`.
-  void add(Subscriber& subscriber, std::size_t index, TopicKind kind, std::string_view name, std::uint64_t now_ms);
-
-  // All are added: the hub admits the subscriber as soon as all are confirmed, at once if they are.
-  void subscribe(Subscriber& subscriber) { admit_if_confirmed(subscriber); }
-
-  // The subscriber goes away. The hub has forgotten it.
-  void leave(Subscriber& subscriber, std::uint64_t now_ms);
+  std::optional<LimitReached> limit_reached(const std::vector<ChannelName>& channels, std::size_t max_subscribers,
+                                            std::uint64_t now_ms) override;
+  void add(Subscriber& subscriber, std::size_t index, TopicKind kind, std::string_view name, std::uint64_t now_ms) override;
+  void subscribe(Subscriber& subscriber) override { admit_if_ready(hub_, subscriber); }
+  void leave(Subscriber& subscriber, std::uint64_t now_ms) override;
 
   // The connection's socket is closed.
   void subscriptions_lost();
@@ -67,7 +56,7 @@ class PubsubSource final : private redis::SessionObserver {
   std::size_t topic_count() const { return channels_.size() + patterns_.size(); }
 
  private:
-  using Topics = std::unordered_map<std::string, std::unique_ptr<Topic>, SecretHash>;
+  using Topics = std::unordered_map<std::string, std::unique_ptr<PubsubTopic>, SecretHash>;
 
   struct CommandObserver final : redis::SessionObserver {
     explicit CommandObserver(PubsubSource& owner) : source(owner) {}
@@ -82,18 +71,17 @@ class PubsubSource final : private redis::SessionObserver {
   void on_push(redis::ReplyView push, std::uint64_t now_ms) override;
 
   Topics& topics(TopicKind kind) { return kind == TopicKind::channel ? channels_ : patterns_; }
-  Topic* find(TopicKind kind, std::string_view name);
+  PubsubTopic* find(TopicKind kind, std::string_view name);
   // Gives up at most so many topics that nobody reads, the longest unused first.
   void stop_lingering(std::size_t count, std::uint64_t now_ms);
-  void send_subscribe(Topic& topic, std::uint64_t now_ms);
-  void send_unsubscribe(Topic& topic, std::uint64_t now_ms);
-  void on_subscribe_reply(Topic& topic, redis::ReplyView reply, std::uint64_t now_ms);
-  void on_confirmed(Topic& topic, std::uint64_t now_ms);
-  void on_refused(Topic& topic, std::string_view error, std::uint64_t now_ms);
-  void admit_if_confirmed(Subscriber& subscriber);
+  void send_subscribe(PubsubTopic& topic, std::uint64_t now_ms);
+  void send_unsubscribe(PubsubTopic& topic, std::uint64_t now_ms);
+  void on_subscribe_reply(PubsubTopic& topic, redis::ReplyView reply, std::uint64_t now_ms);
+  void on_confirmed(PubsubTopic& topic, std::uint64_t now_ms);
+  void on_refused(PubsubTopic& topic, std::string_view error, std::uint64_t now_ms);
   void log(LogLevel level, std::string_view message);
   void log_probe_refused(redis::ReplyView reply);
-  void erase_if_idle(Topic& topic);
+  void erase_if_idle(PubsubTopic& topic);
 
   Hub& hub_;
   Logger& logger_;
@@ -103,9 +91,9 @@ class PubsubSource final : private redis::SessionObserver {
   DeliveryProbe probe_;
   Topics channels_;
   Topics patterns_;
-  List<Topic, ByLinger> lingering_;  // unused, oldest first
-  List<Topic, ByRetry> refused_;     // to be asked again, soonest first
-  std::string key_;                  // scratch for look-ups
+  List<PubsubTopic, ByLinger> lingering_;  // unused, oldest first
+  List<PubsubTopic, ByRetry> refused_;     // to be asked again, soonest first
+  std::string key_;                        // scratch for look-ups
   LogLimit too_large_log_;
 };
 

@@ -1,9 +1,6 @@
 #include "topic.hpp"
 
 #include <algorithm>
-#include <utility>
-
-#include "frame.hpp"
 
 namespace sse {
 
@@ -17,60 +14,19 @@ void Topic::remove(Subscription& subscription) {
   subscription.unlink();
   subscription.topic = nullptr;
   --readers_;
-  ChannelLog* log = std::exchange(subscription.log, nullptr);
-  if (log != nullptr && --log->holders == 0) {
-    logs_.erase(std::find_if(logs_.begin(), logs_.end(), [log](const auto& held) { return held.get() == log; }));
+}
+
+void Topic::admit_waiting() {
+  for (Subscription* waiting = waiting_.front(); waiting != nullptr;) {
+    Subscriber& subscriber = *waiting->subscriber;
+    waiting = waiting_.after(*waiting);
+    admit_if_ready(hub_, subscriber);
   }
 }
 
-void Topic::attach(Subscription& subscription, const ReadOptions& reading, Framing framing) {
-  subscription.log = &log_for(reading, framing);
-  ++subscription.log->holders;
-  subscription.log->raise_limits(reading.buffer_bytes, reading.max_message_bytes);
-  subscription.log->attach(subscription);
-}
-
-ChannelLog& Topic::log_for(const ReadOptions& reading, Framing framing) {
-  Encoding encoding = reading.encoding;
-  encoding.framing = framing;
-  for (const auto& log : logs_) {
-    if (log->encoding() == encoding) {
-      return *log;
-    }
-  }
-  logs_.push_back(std::make_unique<ChannelLog>(name_, encoding, hub_.log_observer(), hub_.memory()));
-  return *logs_.back();
-}
-
-bool Topic::deliver(std::string_view channel, std::string_view payload, std::uint64_t now_ms) {
-  Counters& counters = hub_.counters();
-  bool fits = true;
-  for (const auto& log : logs_) {
-    const MessageEncoder::Result message = hub_.encoder().encode(log->encoding(), channel, payload, log->max_message_bytes());
-    counters.payloads_not_json += message.notes.not_json ? 1 : 0;
-    counters.fields_invalid += message.notes.invalid_field ? 1 : 0;
-    if (message.too_large) {
-      fits = false;
-      ++counters.messages_too_large;
-    } else if (message.empty) {
-      ++counters.messages_empty;
-    } else {
-      hub_.publish(*log, message.frame, message.id, now_ms);
-    }
-  }
-  ++counters.messages_received;
-  return fits;
-}
-
-void Topic::announce_reset(std::string_view reason, std::uint64_t now_ms) {
-  for (const auto& log : logs_) {
-    const std::string block = reset_block(log->encoding().reset_event, reason, name_);
-    std::string chunk;
-    if (log->encoding().framing == Framing::chunked) {
-      append_chunk(chunk, block);
-    }
-    hub_.counters().resets += log->attached();
-    hub_.publish(*log, chunk.empty() ? block : chunk, {}, now_ms);
+void admit_if_ready(Hub& hub, Subscriber& subscriber) {
+  if (std::all_of(subscriber.begin(), subscriber.end(), [](const Subscription& s) { return s.topic->is_ready_for(s); })) {
+    hub.admit(subscriber);
   }
 }
 

@@ -59,7 +59,7 @@ class World final : private FlushScheduler {
       hub_.set_group_sender(&group_sender_);
     }
     for (std::size_t i = 0; i < kTopics; ++i) {
-      topics_.push_back(std::make_unique<Topic>(hub_, TopicKind::channel, "t" + std::to_string(i)));
+      topics_.push_back(std::make_unique<PubsubTopic>(hub_, TopicKind::channel, "t" + std::to_string(i)));
     }
   }
 
@@ -261,7 +261,7 @@ class World final : private FlushScheduler {
   std::uint64_t now_ms_ = 1000;
   fuzz::RoomSender group_sender_;
   Hub hub_{*this};
-  std::vector<std::unique_ptr<Topic>> topics_;
+  std::vector<std::unique_ptr<PubsubTopic>> topics_;
   std::vector<std::unique_ptr<Stream>> streams_;
   std::uint64_t frames_ = 0;
   bool scheduled_ = false;

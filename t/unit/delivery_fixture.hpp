@@ -13,7 +13,7 @@
 #include "fake_sink.hpp"
 #include "frame.hpp"
 #include "hub.hpp"
-#include "topic.hpp"
+#include "pubsub_topic.hpp"
 
 namespace sse::test {
 
@@ -47,10 +47,10 @@ struct ReaderOptions {
 
 // A subscriber and its connection. Leaves when destroyed.
 struct Reader {
-  Reader(Hub& its_hub, const ReaderOptions& its_options, std::initializer_list<Topic*> topics)
+  Reader(Hub& its_hub, const ReaderOptions& its_options, std::initializer_list<PubsubTopic*> topics)
       : hub(its_hub), options(its_options), subscriber(sink, options.subscriber, options.reading, topics.size()) {
     std::size_t i = 0;
-    for (Topic* topic : topics) {
+    for (PubsubTopic* topic : topics) {
       topic->add(subscriber[i++]);
     }
   }
@@ -77,28 +77,28 @@ struct Reader {
 
 class DeliveryTest : public ::testing::Test {
  protected:
-  Topic& topic(const std::string& name) {
-    std::unique_ptr<Topic>& topic = topics_[name];
+  PubsubTopic& topic(const std::string& name) {
+    std::unique_ptr<PubsubTopic>& topic = topics_[name];
     if (topic == nullptr) {
-      topic = std::make_unique<Topic>(hub_, TopicKind::channel, name);
+      topic = std::make_unique<PubsubTopic>(hub_, TopicKind::channel, name);
     }
     return *topic;
   }
 
-  std::unique_ptr<Reader> waiting_reader(std::initializer_list<Topic*> topics, const ReaderOptions& options = {}) {
+  std::unique_ptr<Reader> waiting_reader(std::initializer_list<PubsubTopic*> topics, const ReaderOptions& options = {}) {
     auto reader = std::make_unique<Reader>(hub_, options, topics);
     reader->sink.when_confirmed = [this, reader = reader.get()] { hub_.open(reader->subscriber, reader->options.framing, now_ms_); };
     return reader;
   }
 
-  std::unique_ptr<Reader> open_reader(std::initializer_list<Topic*> topics, const ReaderOptions& options = {}) {
+  std::unique_ptr<Reader> open_reader(std::initializer_list<PubsubTopic*> topics, const ReaderOptions& options = {}) {
     auto reader = waiting_reader(topics, options);
     hub_.admit(reader->subscriber);
     flush();
     return reader;
   }
 
-  void publish(Topic& topic, std::string_view payload) { topic.deliver(topic.name(), payload, now_ms_); }
+  void publish(PubsubTopic& topic, std::string_view payload) { topic.deliver(topic.name(), payload, now_ms_); }
 
   void flush() {
     FakeDeadline never(1 << 30);
@@ -113,7 +113,7 @@ class DeliveryTest : public ::testing::Test {
   std::uint64_t now_ms_ = 1000;
   FakeScheduler scheduler_;
   Hub hub_{scheduler_};
-  std::map<std::string, std::unique_ptr<Topic>> topics_;
+  std::map<std::string, std::unique_ptr<PubsubTopic>> topics_;
 };
 
 }  // namespace sse::test

@@ -188,7 +188,7 @@ class World final : private FlushScheduler {
       hub_.set_group_sender(&group_sender_);
     }
     for (std::size_t topics = 1 + dice_.below(5); topics > 0; --topics) {
-      topics_.push_back(std::make_unique<Topic>(hub_, TopicKind::channel, "t" + std::to_string(topics)));
+      topics_.push_back(std::make_unique<PubsubTopic>(hub_, TopicKind::channel, "t" + std::to_string(topics)));
     }
   }
 
@@ -534,7 +534,7 @@ class World final : private FlushScheduler {
   std::uint64_t now_ms_ = 1000;
   ModelGroupSender group_sender_;
   Hub hub_{*this};
-  std::vector<std::unique_ptr<Topic>> topics_;
+  std::vector<std::unique_ptr<PubsubTopic>> topics_;
   std::vector<std::unique_ptr<ModelReader>> readers_;
   std::uint64_t frames_ = 0;
   std::map<const ChannelLog*, std::size_t> newest_bytes_;

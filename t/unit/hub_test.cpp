@@ -44,7 +44,7 @@ class HubTest : public test::DeliveryTest {
   }
 
   // More than the bound, with a flush after each message: only who does not take it is left behind.
-  void overflow(Topic& topic) {
+  void overflow(PubsubTopic& topic) {
     for (int i = 0; i < 10; ++i) {
       publish(topic, std::string(1000, 'x'));
       flush();
@@ -52,7 +52,7 @@ class HubTest : public test::DeliveryTest {
   }
 
   // More than the bound and a burst on top of it, before anybody is served.
-  void flood(Topic& topic) {
+  void flood(PubsubTopic& topic) {
     for (int i = 0; i < 120; ++i) {
       publish(topic, std::string(10000, 'x'));
     }
@@ -62,8 +62,8 @@ class HubTest : public test::DeliveryTest {
     hub_.finish(reader.subscriber, CloseReason::drain, farewell, now_ms_);
   }
 
-  Topic& news_ = topic("news");
-  Topic& sport_ = topic("sport");
+  PubsubTopic& news_ = topic("news");
+  PubsubTopic& sport_ = topic("sport");
 };
 
 // Opening

@@ -29,13 +29,13 @@ class MemoryLimitTest : public test::DeliveryTest {
   }
 
   // Its socket takes ten bytes more.
-  std::unique_ptr<Reader> stuck_reader(Topic& topic, SlowPolicy slow = SlowPolicy::close) {
+  std::unique_ptr<Reader> stuck_reader(PubsubTopic& topic, SlowPolicy slow = SlowPolicy::close) {
     auto reader = open_reader({&topic}, with(slow));
     reader->sink.room = 10;
     return reader;
   }
 
-  void publish_and_flush(Topic& topic, std::size_t bytes, char fill = 'x') {
+  void publish_and_flush(PubsubTopic& topic, std::size_t bytes, char fill = 'x') {
     ++now_ms_;
     publish(topic, std::string(bytes, fill));
     flush();
@@ -73,7 +73,7 @@ TEST_F(MemoryLimitTest, WhoKeepsUpLosesNothing) {
   const auto quick = open_reader({&topic("a"), &topic("b")}, with(SlowPolicy::close));
   std::string expected;
   for (int i = 0; i < 100; ++i) {
-    Topic& one = topic(i % 2 == 0 ? "a" : "b");
+    PubsubTopic& one = topic(i % 2 == 0 ? "a" : "b");
     stuck.push_back(stuck_reader(one, i % 3 == 0 ? SlowPolicy::skip : SlowPolicy::close));
     publish_and_flush(one, 5'000);
     expected += text_event(std::string(5'000, 'x'));
@@ -100,7 +100,7 @@ TEST_F(MemoryLimitTest, WhoSkipsKeepsItsFrameAndIsTold) {
 TEST_F(MemoryLimitTest, PinnedFramesCountAndWhoPinsTooMuchIsCut) {
   std::vector<std::unique_ptr<Reader>> pinning;
   for (int i = 0; i < 10; ++i) {
-    Topic& one = topic("t" + std::to_string(i));
+    PubsubTopic& one = topic("t" + std::to_string(i));
     pinning.push_back(stuck_reader(one, SlowPolicy::skip));
     publish_and_flush(one, 9'000);
     EXPECT_LE(hub_.memory().bytes, kLimit);

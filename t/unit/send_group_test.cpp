@@ -23,13 +23,13 @@ class GroupedDelivery : public DeliveryTest {
  protected:
   GroupedDelivery() { hub_.set_group_sender(&sender_); }
 
-  std::unique_ptr<Reader> joining_reader(std::initializer_list<Topic*> topics, const ReaderOptions& options = {}) {
+  std::unique_ptr<Reader> joining_reader(std::initializer_list<PubsubTopic*> topics, const ReaderOptions& options = {}) {
     auto reader = open_reader(topics, options);
     reader->sink.joins_groups = true;
     return reader;
   }
 
-  std::vector<std::unique_ptr<Reader>> joining_readers(std::size_t count, Topic& topic) {
+  std::vector<std::unique_ptr<Reader>> joining_readers(std::size_t count, PubsubTopic& topic) {
     std::vector<std::unique_ptr<Reader>> readers;
     for (std::size_t i = 0; i < count; ++i) {
       readers.push_back(joining_reader({&topic}));

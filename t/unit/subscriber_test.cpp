@@ -34,14 +34,14 @@ class SubscriberTest : public test::DeliveryTest {
   }
 
   // Leaves the reader with a full connection and the first `room` bytes of a frame on `topic` given.
-  void stop_within_a_frame(Reader& reader, Topic& topic, std::size_t room) {
+  void stop_within_a_frame(Reader& reader, PubsubTopic& topic, std::size_t room) {
     reader.sink.room = room;
     publish(topic, kLong);
     flush();
     ASSERT_EQ(reader.sink.bytes.size(), room);
   }
 
-  void overflow(Topic& topic) {
+  void overflow(PubsubTopic& topic) {
     for (int i = 0; i < 10; ++i) {
       publish(topic, std::string(1000, 'x'));
       flush();
@@ -49,9 +49,9 @@ class SubscriberTest : public test::DeliveryTest {
   }
 
   const std::string kLong = std::string(300, 'L');
-  Topic& news_ = topic("news");
-  Topic& sport_ = topic("sport");
-  Topic& music_ = topic("music");
+  PubsubTopic& news_ = topic("news");
+  PubsubTopic& sport_ = topic("sport");
+  PubsubTopic& music_ = topic("music");
 };
 
 TEST_F(SubscriberTest, EveryReasonHasItsWord) {
@@ -67,7 +67,7 @@ TEST_F(SubscriberTest, FramesOfAllChannelsComeInTheOrderOfArrival) {
   const auto reader = open_reader({&news_, &sport_, &music_});
   std::string expected;
   for (int i = 0; i < 30; ++i) {
-    Topic& topic = *std::vector<Topic*>{&sport_, &news_, &news_, &music_}[static_cast<std::size_t>(i * i) % 4];
+    PubsubTopic& topic = *std::vector<PubsubTopic*>{&sport_, &news_, &news_, &music_}[static_cast<std::size_t>(i * i) % 4];
     publish(topic, std::to_string(i));
     expected += text_event(std::to_string(i));
   }

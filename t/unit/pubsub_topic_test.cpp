@@ -1,4 +1,4 @@
-#include "topic.hpp"
+#include "pubsub_topic.hpp"
 
 #include <gtest/gtest.h>
 
@@ -23,7 +23,7 @@ class TopicTest : public test::DeliveryTest {
     return options;
   }
 
-  Topic& news_ = topic("news");
+  PubsubTopic& news_ = topic("news");
 };
 
 TEST_F(TopicTest, ReadersWithOneEncodingShareALog) {
@@ -103,7 +103,7 @@ TEST_F(TopicTest, AMessageNobodyReadsIsReceivedAllTheSame) {
 }
 
 TEST_F(TopicTest, APatternsEventsAreNamedAfterTheirChannel) {
-  Topic pattern(hub_, TopicKind::pattern, "news.*");
+  PubsubTopic pattern(hub_, TopicKind::pattern, "news.*");
   ReaderOptions options;
   options.reading.encoding.default_event.kind = DefaultEvent::Kind::channel;
   const auto reader = open_reader({&pattern}, options);
@@ -139,7 +139,7 @@ TEST_F(TopicTest, AResetStandsBeforeLaterMessagesAndBehindEarlierOnes) {
 }
 
 TEST_F(TopicTest, AResetNamesAnyChannelSafely) {
-  Topic& odd = topic("a\"b\\c\xFF");
+  PubsubTopic& odd = topic("a\"b\\c\xFF");
   const auto reader = open_reader({&odd});
   odd.announce_reset("broker-away", now_ms_);
   flush();
