@@ -10,8 +10,17 @@ namespace sse::ngx {
 namespace {
 
 constexpr ngx_msec_t kLongestTickMs = 500;
-// Larger than any message that is not an accident: a reply above it ends the connection, a message under it is dropped alone.
-constexpr std::size_t kLargestReplyBytes = 64 * 1024 * 1024;
+// What a location's limit on messages must never cut off: names of channels, errors.
+constexpr std::size_t kLeastValueLimit = std::size_t{64} * 1024;
+// Of one answer. Messages are far smaller, as they are cut one by one.
+constexpr std::size_t kLeastReplyLimit = std::size_t{64} * 1024 * 1024;
+
+redis::ReplyLimits reply_limits(std::size_t largest_message_bytes) {
+  if (largest_message_bytes == 0) {
+    return {};
+  }
+  return {std::max(kLeastValueLimit, largest_message_bytes), std::max(kLeastReplyLimit, 2 * largest_message_bytes)};
+}
 
 ngx_uint_t nginx_level(LogLevel level) {
   switch (level) {
@@ -34,7 +43,10 @@ RedisBroker::RedisBroker(const BrokerConf& conf, Hub& hub)
       subscription_link_(conf_, "subscription", LogLevel::error, *this, subscription_owner_),
       command_link_(conf_, "command", LogLevel::warn, *this, command_owner_),
       source_(hub, *this, subscription_link_, command_link_, pubsub_options(conf_)),
+      lanes_(conf_, *this, source_.command_session(), lanes_options(conf_)),
+      streams_(hub, *this, source_.command_session(), lanes_.lanes(), make_hash_secret()),
       tick_ms_(std::clamp<ngx_msec_t>(conf_.read_timeout_ms / 4, 10, kLongestTickMs)) {
+  source_.set_command_user(&streams_);
   subscription_link_.start(source_.subscription_session());
   command_link_.start(source_.command_session());
   tick_timer_.set_timer(tick_ms_);
@@ -42,6 +54,7 @@ RedisBroker::RedisBroker(const BrokerConf& conf, Hub& hub)
 
 void RedisBroker::stop() {
   tick_timer_.cancel();
+  lanes_.stop();
   subscription_link_.stop();
   command_link_.stop();
 }
@@ -51,10 +64,25 @@ PubsubOptions RedisBroker::pubsub_options(const BrokerConf& conf) {
   options.login = {conf.url.user, conf.url.password, conf.url.db, "nginx-sse-" + std::to_string(ngx_pid)};
   options.probe_channel =
       std::string(kProbeChannelPrefix) + std::to_string(ngx_pid) + ':' + std::to_string(ngx_random()) + std::to_string(ngx_random());
-  options.max_reply_bytes = conf.largest_message_bytes == 0 ? 0 : std::max(kLargestReplyBytes, 2 * conf.largest_message_bytes);
+  options.reply_limits = reply_limits(conf.largest_message_bytes);
   options.answer_timeout_ms = conf.read_timeout_ms;
   options.hash_secret = make_hash_secret();
   return options;
+}
+
+LanesOptions RedisBroker::lanes_options(const BrokerConf& conf) {
+  LanesOptions options;
+  const PubsubOptions others = pubsub_options(conf);
+  options.lane.login = others.login;
+  options.lane.reply_limits = others.reply_limits;
+  options.lane.answer_timeout_ms = conf.read_timeout_ms;
+  options.seed = static_cast<std::uint32_t>(ngx_random());
+  return options;
+}
+
+void RedisBroker::LinkOwner::link_lost() {
+  (broker.source_.*lost)();
+  broker.lanes_.lanes().connection_lost();
 }
 
 void RedisBroker::log(LogLevel level, std::string_view message) {
@@ -65,9 +93,11 @@ void RedisBroker::log(LogLevel level, std::string_view message) {
 void RedisBroker::tick() {
   subscription_link_.check_timeout();
   command_link_.check_timeout();
+  lanes_.check_timeouts();
   if (!source_.tick(now_ms())) {
     subscription_link_.fail("published messages do not arrive");
   }
+  streams_.tick(now_ms());
   tick_timer_.set_timer(tick_ms_);
 }
 

@@ -54,6 +54,12 @@ bool PubsubTopic::deliver(std::string_view channel, std::string_view payload, st
   return fits;
 }
 
+bool PubsubTopic::drop_too_large() {
+  hub_.counters().messages_too_large += logs_.size();
+  ++hub_.counters().messages_received;
+  return logs_.empty();
+}
+
 void PubsubTopic::announce_reset(std::string_view reason, std::uint64_t now_ms) {
   for (const auto& log : logs_) {
     const std::string block = reset_block(log->encoding().reset_event, reason, name());

@@ -22,6 +22,8 @@ class PubsubTopic final : public Topic {
 
   // A message that came on `channel`, which for a pattern is not the topic's name. Returns false when it was dropped as too large.
   bool deliver(std::string_view channel, std::string_view payload, std::uint64_t now_ms);
+  // The same for a message of which nothing was kept, as it is over every reader's limit.
+  bool drop_too_large();
 
   // Everybody who reads here is told that messages may have been missed; who is not open yet has missed none.
   void announce_reset(std::string_view reason, std::uint64_t now_ms);

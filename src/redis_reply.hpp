@@ -1,15 +1,12 @@
-// Redis' protocol, bytes to replies and arguments to bytes; hiredis reads.
+// Redis' protocol: a reply as a tree of values, and arguments to bytes.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
-#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
-
-struct redisReader;
 
 namespace sse::redis {
 
@@ -20,7 +17,7 @@ struct ReplyNode {
   ReplyType type = ReplyType::nil;
   std::int64_t integer = 0;
   std::size_t text_begin = 0;  // in ReplyBuffer::text
-  std::size_t size = 0;        // bytes of text, or number of elements
+  std::size_t size = 0;        // bytes of text, number of elements; of a nil that was cut: 1 + its bytes of text
   std::size_t end = 0;         // index of the first node that is not part of this one
 };
 
@@ -29,7 +26,7 @@ struct ReplyBuffer {
   std::string text;
 };
 
-// A value of the reply that ReplyReader::next gave, valid as long as that reply.
+// A value of the reply that ReplyReader::next (reply_reader.hpp) gave, valid as long as that reply.
 class ReplyView {
  public:
   class Iterator;
@@ -44,6 +41,10 @@ class ReplyView {
 
   std::int64_t integer() const;   // 0 unless an integer
   std::string_view text() const;  // of a string, a status or an error; empty otherwise
+
+  // Whether it is a nil that stands for what the reader has left out (ReplyLimits), and how many bytes of text that had; 0 for all else.
+  bool is_cut() const { return type() == ReplyType::nil && buffer_ != nullptr && node().size != 0; }
+  std::size_t cut_bytes() const { return is_cut() ? node().size - 1 : 0; }
 
   // Elements of an array; 0 for all else.
   std::size_t size() const;
@@ -68,45 +69,6 @@ class ReplyView::Iterator {
 
  private:
   ReplyView at_;
-};
-
-// Bytes in, replies out. Allocates nothing in steady state.
-class ReplyReader {
- public:
-  enum class Result { reply, need_more, too_large, malformed };
-
-  // A reply of more than `max_reply_bytes` is refused, whether complete or not; 0: no limit.
-  explicit ReplyReader(std::size_t max_reply_bytes);
-  ~ReplyReader();
-  ReplyReader(const ReplyReader&) = delete;
-  ReplyReader& operator=(const ReplyReader&) = delete;
-
-  // Takes a copy. False when out of memory, or when the last result was too_large or malformed. Feed little (see
-  // Session::receive), then take all replies: hiredis moves what is left to the front after each kilobyte.
-  bool feed(std::string_view bytes);
-
-  // `out` is set on `reply` only, and valid until the next call of next, feed or reset. After too_large and malformed (which is the
-  // answer to a lack of memory, too) nothing but reset helps.
-  Result next(ReplyView& out);
-
-  // Forgets everything, for a new connection. Throws std::bad_alloc.
-  void reset();
-
- private:
-  struct FreeReader {
-    void operator()(redisReader* reader) const noexcept;
-  };
-
-  Result fail(Result reason);
-
-  std::size_t max_reply_bytes_;
-  std::unique_ptr<redisReader, FreeReader> reader_;
-  ReplyBuffer buffer_;         // the reply that is being read, or the one that was given out
-  std::size_t fed_bytes_ = 0;  // since the end of the last complete reply
-  bool is_large_ = false;      // the reader's own buffer, which it would keep for a kilobyte more
-  bool complete_ = false;      // buffer_ holds a reply that was given out
-  bool failed_ = false;
-  Result failure_ = Result::malformed;
 };
 
 // Appends one command in Redis' protocol. Requires at least one argument. Throws std::bad_alloc.

@@ -133,8 +133,8 @@ bool Session::dispatch(ReplyView reply, std::uint64_t now_ms) {
   if (request.kind == RequestKind::hello || request.kind == RequestKind::select) {
     return login_reply(request.kind, reply, now_ms);
   }
-  ReplyHandler& handler = request.handler == nullptr ? observer_ : *request.handler;
-  handler.on_reply(request, reply, now_ms);
+  ReplyHandler* const handler = request.handler == nullptr ? &observer_ : request.handler;
+  handler->on_reply(request, reply, now_ms);
   return true;
 }
 

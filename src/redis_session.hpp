@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "redis_reply.hpp"
+#include "reply_reader.hpp"
 
 namespace sse::redis {
 
@@ -37,10 +38,14 @@ enum class RequestKind : std::uint8_t {
   probe_publish,
   ping,
   transaction,  // MULTI and what is queued in it: "+OK", "+QUEUED"
-  read,         // XRANGE from the last entry of a stream
+  locate,       // XINFO: where a stream ends
+  read,         // XRANGE from an entry of a stream on
   judge,        // EXEC: what a stream is, and a page of it
+  start,        // where so many of the newest entries begin
+  fork,         // XREVRANGE: what a stream and a log have in common
   lane,         // XREAD of many streams
   lane_probe,   // of one of them
+  lane_id,      // HELLO once more: the id of this connection
   unblock,
 };
 
@@ -85,12 +90,12 @@ class SessionTransport {
 
 class Session {
  public:
-  // `max_reply_bytes`: a larger reply ends the connection. `answer_timeout_ms`: how long the server may be silent while it owes an answer.
-  Session(Login login, SessionObserver& observer, SessionTransport& transport, std::size_t max_reply_bytes, std::uint64_t answer_timeout_ms)
+  // `answer_timeout_ms`: how long the server may be silent while it owes an answer.
+  Session(Login login, SessionObserver& observer, SessionTransport& transport, ReplyLimits reply_limits, std::uint64_t answer_timeout_ms)
       : login_(std::move(login)),
         observer_(observer),
         transport_(transport),
-        reader_(max_reply_bytes),
+        reader_(reply_limits),
         answer_timeout_ms_(answer_timeout_ms) {}
 
   // The socket is connected: begins to log in.

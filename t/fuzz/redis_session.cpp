@@ -20,7 +20,7 @@ using namespace sse;
 
 namespace {
 
-constexpr std::size_t kMaxReplyBytes = 1024;
+constexpr redis::ReplyLimits kReplyLimits = {1024, 2048};
 constexpr std::uint64_t kAnswerTimeoutMs = 2000;
 constexpr std::uint64_t kLongerThanLingerMs = 6000;
 constexpr int kMaxLosses = 4;  // of the connections
@@ -233,7 +233,7 @@ class World {
       const bool is_event_form = stream.reading.encoding.payload == PayloadForm::event;
       fuzz::require(is_event_form || event.last_event_id.empty() || stream.reading.encoding.payload == PayloadForm::json,
                     "a text has no id");
-      fuzz::require(event.data.size() <= 3 * kMaxReplyBytes, "an event is within the limits");
+      fuzz::require(event.data.size() <= 3 * kReplyLimits.value, "an event is within the limits");
     }
   }
 
@@ -243,7 +243,7 @@ class World {
   Hub hub_{scheduler_};
   LineLogger logger_;
   test::FakeTransport transport_;
-  PubsubSource source_{hub_, logger_, transport_, transport_, {{"", "", 0, "me"}, "sse:probe:1:2", kMaxReplyBytes, kAnswerTimeoutMs}};
+  PubsubSource source_{hub_, logger_, transport_, transport_, {{"", "", 0, "me"}, "sse:probe:1:2", kReplyLimits, kAnswerTimeoutMs}};
   std::unique_ptr<test::FakeRedis> subscription_server_;
   std::unique_ptr<test::FakeRedis> command_server_;
   test::FakeRedis::Client* subscription_client_ = nullptr;

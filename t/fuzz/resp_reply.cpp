@@ -1,4 +1,5 @@
-// Redis' protocol: replies do not depend on where the network cut the bytes, hold together as trees, and survive being written again.
+// Redis' protocol: replies do not depend on where the network cut the bytes, hold together as trees, survive being written again, and
+// within limits are the same but for what is left out.
 #include <algorithm>
 #include <cstdint>
 #include <string>
@@ -7,9 +8,11 @@
 
 #include "input.hpp"
 #include "redis_reply.hpp"
+#include "reply_reader.hpp"
 #include "require.hpp"
 
 using namespace sse;
+using redis::ReplyLimits;
 using redis::ReplyReader;
 using redis::ReplyType;
 using redis::ReplyView;
@@ -22,12 +25,17 @@ struct Outcome {
   bool failed = false;
 };
 
-void write(ReplyView reply, std::string& out) {
+// Of a string longer than `value_limit`, nil is written.
+void write(ReplyView reply, std::size_t value_limit, std::string& out) {
   const std::string text(reply.text());
   fuzz::require(reply.is_text() || reply.is_error() || text.empty(), "only texts have text");
   fuzz::require(reply.is_array() || reply.size() == 0, "only arrays have elements");
   switch (reply.type()) {
     case ReplyType::string:
+      if (text.size() > value_limit) {
+        out += "$-1\r\n";
+        break;
+      }
       out += "$" + std::to_string(text.size()) + "\r\n" + text + "\r\n";
       break;
     case ReplyType::status:
@@ -48,7 +56,7 @@ void write(ReplyView reply, std::string& out) {
       for (const ReplyView element : reply) {
         fuzz::require(element.type() == reply.at(elements).type() && element.text() == reply.at(elements).text(),
                       "an element is the same by its number");
-        write(element, out);
+        write(element, value_limit, out);
         ++elements;
       }
       fuzz::require(elements == reply.size(), "an array has its elements");
@@ -57,9 +65,9 @@ void write(ReplyView reply, std::string& out) {
 }
 
 // Feeds the bytes in pieces of the sizes given, and over again.
-Outcome read(std::string_view bytes, std::string_view sizes, std::size_t limit_bytes) {
+Outcome read(std::string_view bytes, std::string_view sizes, ReplyLimits limits, std::size_t written_value_limit = SIZE_MAX) {
   Outcome outcome;
-  ReplyReader reader(limit_bytes);
+  ReplyReader reader(limits);
   for (std::size_t piece = 0; !bytes.empty() && !outcome.failed; ++piece) {
     const std::size_t size = sizes.empty() ? bytes.size() : 1 + static_cast<unsigned char>(sizes[piece % sizes.size()]) % 64;
     fuzz::require(reader.feed(bytes.substr(0, size)), "a reader that has not failed takes bytes");
@@ -68,8 +76,8 @@ Outcome read(std::string_view bytes, std::string_view sizes, std::size_t limit_b
     ReplyReader::Result result;
     while ((result = reader.next(reply)) == ReplyReader::Result::reply) {
       const std::size_t before = outcome.replies.size();
-      write(reply, outcome.replies);
-      fuzz::require(limit_bytes == 0 || outcome.replies.size() - before <= limit_bytes + 64, "a reply is within the limit");
+      write(reply, written_value_limit, outcome.replies);
+      fuzz::require(limits.reply == 0 || outcome.replies.size() - before <= 2 * limits.reply + 1024, "a reply is within the limit");
       ++outcome.count;
     }
     outcome.failed = result != ReplyReader::Result::need_more;
@@ -85,21 +93,28 @@ Outcome read(std::string_view bytes, std::string_view sizes, std::size_t limit_b
 
 }  // namespace
 
-// The input: a limit for a reply, the sizes of pieces (as many as a byte says), then what the server sends.
+// The input: limits for a value and for a reply, the sizes of pieces (as many as a byte says), then what the server sends.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   fuzz::Input input(data, size);
-  const std::size_t given = input.byte();
-  const std::size_t limit_bytes = given == 0 ? 0 : given + std::string_view("+OK\r\n").size();
+  ReplyLimits limits;
+  limits.value = input.byte();
+  limits.reply = input.byte() * std::size_t{4};
   const std::string_view sizes = input.take(input.below(16));
   const std::string_view bytes = input.rest();
 
-  const Outcome whole = read(bytes, {}, limit_bytes);
-  const Outcome pieces = read(bytes, sizes, limit_bytes);
+  const Outcome whole = read(bytes, {}, limits);
+  const Outcome pieces = read(bytes, sizes, limits);
   fuzz::require(pieces.count == whole.count && pieces.replies == whole.replies, "pieces do not change the replies");
   fuzz::require(pieces.failed == whole.failed, "pieces do not change the end");
 
-  const Outcome again = read(whole.replies, sizes, 0);
+  const Outcome again = read(whole.replies, sizes, {});
   fuzz::require(!again.failed && again.count == whole.count && again.replies == whole.replies,
                 "what was read can be written and read again");
+
+  const std::size_t kept_bytes = limits.value == 0 ? SIZE_MAX : std::max(limits.value, redis::kShortValueBytes);
+  const Outcome cut = read(bytes, sizes, {limits.value, 0});
+  const Outcome uncut = read(bytes, {}, {}, kept_bytes);
+  fuzz::require(cut.count == uncut.count && cut.replies == uncut.replies && cut.failed == uncut.failed,
+                "a reply within a limit for values is the reply but for larger strings");
   return 0;
 }

@@ -28,9 +28,10 @@ class BrokerConnection {
  public:
   static constexpr std::uint64_t kAnswerTimeoutMs = 2000;
   static constexpr const char* kProbeChannel = "sse:probe:1:2";
+  static constexpr redis::ReplyLimits kReplyLimits = {1'000'000, 0};
 
   explicit BrokerConnection(Hub& hub)
-      : source(hub, logger, transport_, transport_, {{"", "", 0, "me"}, kProbeChannel, 0, kAnswerTimeoutMs}) {}
+      : source(hub, logger, transport_, transport_, {{"", "", 0, "me"}, kProbeChannel, kReplyLimits, kAnswerTimeoutMs}) {}
 
   // Connects whatever is not connected; the answers are still to travel.
   void connect(std::uint64_t now_ms) {

@@ -81,8 +81,8 @@ class DeliveryProbeTest : public ::testing::Test, protected redis::SessionObserv
 
   DeliveryProbe probe_{"probe", kIntervalMs};
   test::FakeTransport transport_;
-  redis::Session subscription_{{"", "", 0, "s"}, *this, transport_, 0, 0};
-  redis::Session command_{{"", "", 0, "c"}, *this, transport_, 0, 0};
+  redis::Session subscription_{{"", "", 0, "s"}, *this, transport_, {}, 0};
+  redis::Session command_{{"", "", 0, "c"}, *this, transport_, {}, 0};
   std::vector<bool> answers_;
 };
 

@@ -569,6 +569,21 @@ TEST_F(PubsubSourceTest, TooLargeMessagesAreDroppedAndLoggedOnceASecond) {
             "message of 12 bytes on channel \"news\" dropped: over sse_max_message (4 more since the last such line)");
 }
 
+TEST_F(PubsubSourceTest, AMessageThatWasCutIsDroppedLikeOneThatCameWhole) {
+  connect();
+  const auto news = reader({channel("news"), pattern("n*")});
+  exchange();
+  EXPECT_TRUE(news->is_open());
+  const std::size_t size = BrokerConnection::kReplyLimits.value + 1;
+  publish("news", std::string(size, 'x'));
+  publish("news", "small");
+  EXPECT_EQ(news->take(), text_event("small") + text_event("small"));
+  EXPECT_EQ(hub_.counters().messages_too_large, 2u);
+  EXPECT_EQ(hub_.counters().messages_received, 4u);
+  EXPECT_EQ(broker_.logger.lines.back().second,
+            "message of " + std::to_string(size) + " bytes on channel \"news\" dropped: over sse_max_message");
+}
+
 TEST_F(PubsubSourceTest, PushesForNobodyAndOfAnOddFormAreIgnored) {
   connect();
   const auto news = reader({channel("news"), pattern("news")});

@@ -23,7 +23,7 @@ using test::integer;
 using test::message;
 using test::take_commands;
 
-constexpr std::size_t kMaxReply = 10000;
+constexpr ReplyLimits kLimits = {1000, 10000};
 constexpr std::uint64_t kTimeoutMs = 1000;
 
 // Notes everything in the order in which it comes.
@@ -53,14 +53,14 @@ struct Recorder final : SessionObserver {
 class RedisSessionTest : public ::testing::Test {
  protected:
   std::vector<Command> login_commands(const Login& login) {
-    Session session(login, recorder_, transport_, kMaxReply, kTimeoutMs);
+    Session session(login, recorder_, transport_, kLimits, kTimeoutMs);
     session.connected(0);
     return take_commands(session);
   }
 
   // What becomes of a login that gets this answer.
   std::string login_error(const Login& login, std::string_view answer) {
-    Session session(login, recorder_, transport_, kMaxReply, kTimeoutMs);
+    Session session(login, recorder_, transport_, kLimits, kTimeoutMs);
     session.connected(0);
     take_commands(session);
     EXPECT_FALSE(session.receive(answer, 1));
@@ -80,7 +80,7 @@ class RedisSessionTest : public ::testing::Test {
 
   Recorder recorder_;
   test::FakeTransport transport_;
-  Session session_{{"", "", 0, "me"}, recorder_, transport_, kMaxReply, kTimeoutMs};
+  Session session_{{"", "", 0, "me"}, recorder_, transport_, kLimits, kTimeoutMs};
 };
 
 TEST_F(RedisSessionTest, ALoginIsOneHelloInTheFormThatItsCredentialsAskFor) {
@@ -97,7 +97,7 @@ TEST_F(RedisSessionTest, ADatabaseIsSelectedWithoutWaitingForTheHello) {
 }
 
 TEST_F(RedisSessionTest, IsReadyWhenTheWholeLoginIsAnswered) {
-  Session session({"", "", 7, "me"}, recorder_, transport_, kMaxReply, kTimeoutMs);
+  Session session({"", "", 7, "me"}, recorder_, transport_, kLimits, kTimeoutMs);
   EXPECT_FALSE(session.is_ready());
   session.connected(0);
   EXPECT_FALSE(session.is_ready());
@@ -257,10 +257,20 @@ TEST_F(RedisSessionTest, WhatIsNotRedisEndsTheConnection) {
   }
 }
 
-TEST_F(RedisSessionTest, AReplyThatIsTooLargeEndsTheConnectionBeforeItIsComplete) {
+TEST_F(RedisSessionTest, AnEndlessAnswerEndsTheConnection) {
   log_in();
-  EXPECT_FALSE(session_.receive("$1000000\r\n" + std::string(kMaxReply, 'x'), 20));
+  EXPECT_FALSE(session_.receive("+" + std::string(3 * kLimits.reply, 'x'), 20));
   EXPECT_EQ(session_.error(), "the server sent a reply that is larger than the limit");
+}
+
+TEST_F(RedisSessionTest, AMessageThatIsTooLargeIsCutAndTheConnectionGoesOn) {
+  log_in();
+  recorder_.take();
+  const auto message = [](std::size_t size) {
+    return "*3\r\n$7\r\nmessage\r\n$4\r\nnews\r\n$" + std::to_string(size) + "\r\n" + std::string(size, 'x') + "\r\n";
+  };
+  EXPECT_TRUE(session_.receive(message(1'000'000) + message(1), 20));
+  EXPECT_EQ(recorder_.take(), (std::vector<std::string>{"push message news ", "push message news x"}));
 }
 
 TEST_F(RedisSessionTest, NothingUnsentOrUnansweredOutlivesTheConnection) {
@@ -353,7 +363,7 @@ TEST_F(RedisSessionTest, EachRequestHasItsOwnTime) {
 }
 
 TEST_F(RedisSessionTest, ATimeoutOfZeroIsNone) {
-  Session session({"", "", 0, "me"}, recorder_, transport_, kMaxReply, 0);
+  Session session({"", "", 0, "me"}, recorder_, transport_, kLimits, 0);
   session.connected(0);
   EXPECT_TRUE(session.check_timeout(UINT64_MAX));
 }

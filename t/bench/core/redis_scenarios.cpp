@@ -43,7 +43,7 @@ class Decode final : public Scenario, private redis::SessionObserver, private re
   std::size_t messages_;
   std::size_t pushes_ = 0;
   std::string bytes_;
-  redis::Session session_{{"", "", 0, "bench"}, *this, *this, 0, 0};
+  redis::Session session_{{"", "", 0, "bench"}, *this, *this, {}, 0};
 };
 
 }  // namespace

@@ -174,7 +174,7 @@ class World : private FlushScheduler, private Deadline, private Logger, private 
 
   Hub hub_{*this};
   // No answer is ever late, and the secret is fixed: where a name stands in a table must not change from run to run.
-  PubsubSource source_{hub_, *this, *this, *this, {{"", "", 0, "bench"}, "sse:probe:bench", 0, UINT64_MAX, {}}};
+  PubsubSource source_{hub_, *this, *this, *this, {{"", "", 0, "bench"}, "sse:probe:bench", {}, UINT64_MAX, {}}};
   std::size_t unconfirmed_ = 0;
 };
 

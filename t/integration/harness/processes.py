@@ -74,6 +74,14 @@ def resident_bytes(pid):
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
+def peak_resident_bytes(pid):
+    """The most memory of a process that ever was in RAM."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) * 1024
+    raise AssertionError(f"no peak of process {pid}")
+
+
 def proportional_bytes(pid):
     """Memory of a process in RAM; of a page that several share, its part (PSS)."""
     return _rollup_bytes(pid, "Pss")
