@@ -29,9 +29,12 @@ struct Encoding {
   DefaultEvent default_event;
   std::string reset_event = "reset";
   Framing framing = Framing::plain;
+  // Whether entries of a stream carry their ids. Not for who reads several streams: an id of its own tells its place in all of them.
+  bool entry_ids = true;
 
   bool operator==(const Encoding& other) const {
-    return payload == other.payload && default_event == other.default_event && reset_event == other.reset_event && framing == other.framing;
+    return payload == other.payload && default_event == other.default_event && reset_event == other.reset_event &&
+           framing == other.framing && entry_ids == other.entry_ids;
   }
   bool operator!=(const Encoding& other) const { return !(*this == other); }
 };

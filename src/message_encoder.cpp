@@ -28,10 +28,34 @@ MessageEncoder::Result MessageEncoder::encode(const Encoding& encoding, std::str
     result.too_large = true;
     return result;
   }
-  const std::vector<Event>& events = decoder_.decode(encoding.payload, payload, result.notes);
+  frame_events(encoding, channel, decoder_.decode(encoding.payload, payload, result.notes), max_message_bytes, result);
+  return result;
+}
+
+MessageEncoder::Result MessageEncoder::encode_entry(const Encoding& encoding, std::string_view channel, const StreamEntry& entry,
+                                                    std::size_t max_message_bytes) {
+  Result result;
+  EntryContent content;
+  switch (entry_decoder_.decode(entry.fields, max_message_bytes, content, result.notes)) {
+    case EntryDecoder::Result::too_large:
+      result.too_large = true;
+      return result;
+    case EntryDecoder::Result::malformed:
+      result.malformed = true;
+      return result;
+    case EntryDecoder::Result::content:
+      break;
+  }
+  const std::string_view id = encoding.entry_ids ? entry.id : std::string_view();
+  frame_events(encoding, channel, decoder_.decode_entry(encoding.payload, content, id, result.notes), max_message_bytes, result);
+  return result;
+}
+
+void MessageEncoder::frame_events(const Encoding& encoding, std::string_view channel, const std::vector<Event>& events,
+                                  std::size_t max_message_bytes, Result& result) {
   if (events.empty()) {
     result.empty = true;
-    return result;
+    return;
   }
 
   // A chunk's header tells the size of what follows: it is put before the blocks when they are complete.
@@ -50,10 +74,9 @@ MessageEncoder::Result MessageEncoder::encode(const Encoding& encoding, std::str
     }
     append_event(frame_, event, name);
     if (max_message_bytes != 0 && frame_.size() - blocks_begin > max_frame_bytes(max_message_bytes)) {
-      Result too_large;
-      too_large.too_large = true;
-      too_large.notes = result.notes;
-      return too_large;
+      result.too_large = true;
+      result.has_id = false;
+      return;
     }
   }
 
@@ -65,7 +88,6 @@ MessageEncoder::Result MessageEncoder::encode(const Encoding& encoding, std::str
   }
   result.frame = std::string_view(frame_).substr(frame_begin);
   result.id = std::string_view(frame_).substr(id_begin, id_size);
-  return result;
 }
 
 }  // namespace sse

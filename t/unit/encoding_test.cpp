@@ -29,6 +29,10 @@ TEST(Encoding, AnyDifferenceMakesEncodingsUnequal) {
   other = base;
   other.framing = Framing::chunked;
   EXPECT_TRUE(other != base);
+
+  other = base;
+  other.entry_ids = false;
+  EXPECT_TRUE(other != base);
 }
 
 }  // namespace
