@@ -13,12 +13,12 @@ namespace sse {
 struct Subscription;
 
 struct Piece {
-  enum class Source : std::uint8_t { pinned, own, log };
+  enum class Source : std::uint8_t { pinned, own, id, log };  // id: before the frame of its subscription that comes next
 
   const char* data;
   std::size_t size;
   Segment* segment;            // holds the bytes; who needs them after the call takes a SegmentRef
-  Subscription* subscription;  // for Source::log
+  Subscription* subscription;  // for Source::log and Source::id
   std::uint64_t due_ms;        // when the first of the bytes became due
   Source source;
 };
@@ -38,6 +38,8 @@ class Batch {
   bool is_due_limited() const { return due_span_ms_ != UINT64_MAX; }
   // When its newest piece became due.
   std::uint64_t newest_due_ms() const { return newest_due_ms_; }
+
+  bool has_room_for(std::size_t pieces) const { return count_ + pieces <= kMaxPieces && bytes_ < limit_bytes_; }
 
   // Takes the piece, shortened to what the limit allows; nothing when full. Adjacent bytes of one subscription become one piece.
   void add(Piece piece) {

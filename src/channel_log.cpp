@@ -14,6 +14,8 @@ constexpr std::size_t kFirstCapacity = 1024;
 constexpr std::size_t kLargestCapacity = 64 * 1024;
 // Twice what a turn reads from a broker: beyond it, a log that the flush does not come round to is bounded all the same.
 constexpr std::size_t kMaxUnofferedBytes = 1024 * 1024;
+// A window without a bound keeps so much.
+constexpr std::size_t kUnboundedWindowBytes = std::size_t{4} * 1024 * 1024;
 constexpr std::size_t kSegmentsPerBuffer = 8;  // so that dropping one of them gives up little of a small buffer
 
 std::size_t larger_limit(std::size_t a, std::size_t b) { return a == 0 || b == 0 ? 0 : std::max(a, b); }
@@ -36,13 +38,19 @@ void LogSegment::add(const Frame& frame) {
   meter.bytes += frames.capacity() * sizeof(Frame);
 }
 
+void LogSegment::add(const EntryMark& mark) {
+  meter.bytes -= marks.capacity() * sizeof(EntryMark);
+  marks.push_back(mark);
+  meter.bytes += marks.capacity() * sizeof(EntryMark);
+}
+
 void ChannelLog::raise_limits(std::size_t buffer_bytes, std::size_t max_message_bytes) {
   buffer_bytes_ = larger_limit(buffer_bytes_, buffer_bytes);
   max_message_bytes_ = larger_limit(max_message_bytes_, max_message_bytes);
 }
 
 LogSegment& ChannelLog::segment_with_room(std::size_t bytes) {
-  if (!segments_.empty() && segments_.back()->bytes->room() >= bytes) {
+  if (!segments_.empty() && segments_.back()->bytes->room() >= bytes && head_ != epoch_offset_) {
     return *segments_.back();
   }
   std::size_t largest = kLargestCapacity;
@@ -56,6 +64,7 @@ LogSegment& ChannelLog::segment_with_room(std::size_t bytes) {
   segment->base = head_;
   segment->first_frame = frame_count_;
   segment->id_before = last_id_;
+  segment->position_before = position_;
   segments_.push_back(std::move(segment));
   return *segments_.back();
 }
@@ -71,8 +80,20 @@ void ChannelLog::append(std::string_view frame, std::string_view id, std::uint64
     last_id_.frame = frame_count_;
     last_id_.sequence = sequence;
   }
-  entry.end = static_cast<std::uint32_t>(segment.bytes->size() + frame.size());
-  segment.add(entry);
+  append(segment, frame, entry, now_ms);
+}
+
+void ChannelLog::append_entry(std::string_view frame, const EntryMark& mark, std::uint64_t sequence, std::uint64_t now_ms) {
+  LogSegment& segment = segment_with_room(frame.size());
+  segment.add(mark);
+  position_ = mark.id;
+  append(segment, frame, Frame{sequence, now_ms, 0, 0, 0}, now_ms);
+}
+
+void ChannelLog::append(LogSegment& segment, std::string_view frame, const Frame& entry, std::uint64_t now_ms) {
+  Frame added = entry;
+  added.end = static_cast<std::uint32_t>(segment.bytes->size() + frame.size());
+  segment.add(added);
   segment.bytes->append(frame);
   segment.laggards.splice_back(at_head_);
   head_ += frame.size();
@@ -108,7 +129,17 @@ void ChannelLog::enforce_bound(std::uint64_t now_ms) {
 }
 
 void ChannelLog::trim() {
+  if (has_window()) {
+    shrink_window(buffer_bytes_ == 0 ? kUnboundedWindowBytes : buffer_bytes_);
+    return;
+  }
   while (!dropping_ && !segments_.empty() && segments_.front()->end() <= passed_ && segments_.front()->laggards.empty()) {
+    segments_.erase(segments_.begin());
+  }
+}
+
+void ChannelLog::shrink_window(std::size_t bytes_left) {
+  while (!dropping_ && bytes() > bytes_left && segments_.front()->end() <= passed_ && segments_.front()->laggards.empty()) {
     segments_.erase(segments_.begin());
   }
 }
@@ -116,6 +147,11 @@ void ChannelLog::trim() {
 void ChannelLog::push_out(Subscription& subscription, std::uint64_t now_ms) {
   observer_.fell_out(subscription, segment_at(subscription.offset), now_ms);
   trim();
+}
+
+Subscription* ChannelLog::first_lagging() const {
+  const auto lagged = std::find_if(segments_.begin(), segments_.end(), [](const auto& segment) { return !segment->laggards.empty(); });
+  return lagged == segments_.end() ? at_head_.front() : (*lagged)->laggards.front();
 }
 
 void ChannelLog::drop_oldest(std::uint64_t now_ms) {
@@ -131,6 +167,14 @@ void ChannelLog::attach(Subscription& subscription) {
     ++attached_;
   }
   settled_.push_back(subscription);
+}
+
+void ChannelLog::attach(Subscription& subscription, const LogPlace& place) {
+  assert(place.offset >= tail() && place.offset <= head_);
+  attach(subscription);
+  subscription.offset = place.offset;
+  subscription.frame = place.frame;
+  subscription.joined = place.frame;
 }
 
 void ChannelLog::detach(Subscription& subscription) {
@@ -248,7 +292,7 @@ void ChannelLog::validate() const {
   }
   for (const List<Subscription>* readers : {&pending_, &settled_}) {
     for (const Subscription* s = readers->front(); s != nullptr; s = readers->after(*s)) {
-      require(s->offset >= passed_ || s->offset < tail());
+      require(has_window() || s->offset >= passed_ || s->offset < tail());
     }
   }
 }

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "encoding.hpp"
+#include "entry_mark.hpp"
 #include "list.hpp"
 #include "segment.hpp"
 #include "subscription.hpp"
@@ -36,7 +37,7 @@ struct IdMark {
 // A run of whole frames in one piece of memory. A frame never spans two segments.
 struct LogSegment {
   explicit LogSegment(MemoryMeter& its_meter) : meter(its_meter) {}
-  ~LogSegment() { meter.bytes -= frames.capacity() * sizeof(Frame); }
+  ~LogSegment() { meter.bytes -= frames.capacity() * sizeof(Frame) + marks.capacity() * sizeof(EntryMark); }
   LogSegment(const LogSegment&) = delete;
   LogSegment& operator=(const LogSegment&) = delete;
 
@@ -45,11 +46,14 @@ struct LogSegment {
   std::uint64_t base = 0;         // offset in the log of its first byte
   std::uint64_t first_frame = 0;  // ordinal in the log of its first frame
   std::vector<Frame> frames;
-  IdMark id_before;             // the last event id in the log before this segment
-  List<Subscription> laggards;  // blocked subscriptions whose cursor is in this segment
+  std::vector<EntryMark> marks;  // one for each frame in a log of a durable channel, else none
+  IdMark id_before;              // the last event id in the log before this segment
+  StreamId position_before;      // where the log stood before this segment, if its channel is durable
+  List<Subscription> laggards;   // blocked subscriptions whose cursor is in this segment
 
   // The frame's bytes are in `bytes`, or come next.
   void add(const Frame& frame);
+  void add(const EntryMark& mark);
   std::uint64_t end() const { return base + bytes->size(); }
   // Index of the frame that holds this offset of the log; frames.size() at the segment's end.
   std::size_t frame_at(std::uint64_t offset) const;
@@ -65,17 +69,44 @@ class LogObserver {
   ~LogObserver() = default;
 };
 
-struct DirtyLogs;  // tag: the hub's list of logs that have frames to hand out
+// Told that everybody in the log who can write was visited. May move subscriptions, but not destroy the log.
+class LogFollower {
+ public:
+  virtual void round_ended(ChannelLog& log, std::uint64_t now_ms) = 0;
+
+ protected:
+  ~LogFollower() = default;
+};
+
+// What a log keeps beside what its slowest reader has yet to get.
+enum class Retention : std::uint8_t {
+  unread,  // nothing
+  newest,  // a window of the newest bytes, as large as the bound allows: for who comes back
+};
+
+// A place in a log, between two frames.
+struct LogPlace {
+  std::uint64_t offset;
+  std::uint64_t frame;  // how many frames are before it
+};
+
+struct DirtyLogs;  // tags of the hub's lists: logs that have frames to hand out,
+struct Windows;    // and those that keep a window, the longest silent first
 
 // Subscriptions are in one of these lists:
 //   pending_   to be visited in this round          settled_   visited, or joined since the round began
 //   laggards   blocked, cursor in that segment      at_head_   blocked, cursor at the head
-// Invariant: every pending and settled cursor is at or beyond passed_, or was overrun (below the tail) while this worker was busy.
-class ChannelLog : public ListNode<DirtyLogs> {
+// Invariant without a window: every pending and settled cursor is at or beyond passed_, or was overrun (below the tail) while this worker
+// was busy. Into a window they may come anywhere.
+class ChannelLog : public ListNode<DirtyLogs>, public ListNode<Windows> {
  public:
   // `channel`: the name of the channel or pattern, for messages to people; must outlive the log, as the others must.
-  ChannelLog(std::string_view channel, const Encoding& encoding, LogObserver& observer, MemoryMeter& meter)
-      : channel_(channel), encoding_(encoding), observer_(observer), meter_(meter) {}
+  ChannelLog(std::string_view channel, const Encoding& encoding, LogObserver& observer, MemoryMeter& meter,
+             Retention retention = Retention::unread)
+      : channel_(channel), encoding_(encoding), observer_(observer), meter_(meter), retention_(retention) {}
+
+  // Null, as in the beginning: nobody is told. Must outlive the log.
+  void set_follower(LogFollower* follower) { follower_ = follower; }
 
   std::string_view channel() const { return channel_; }
 
@@ -90,6 +121,8 @@ class ChannelLog : public ListNode<DirtyLogs> {
 
   // Appends one frame. `id` is a view into `frame` (empty: none). Cursors that the bound pushes out are reported to the observer.
   void append(std::string_view frame, std::string_view id, std::uint64_t sequence, std::uint64_t now_ms);
+  // The same in a log of a durable channel: afterwards it stands at mark.id.
+  void append_entry(std::string_view frame, const EntryMark& mark, std::uint64_t sequence, std::uint64_t now_ms);
 
   std::uint64_t head() const { return head_; }
   std::uint64_t tail() const { return segments_.empty() ? head_ : segments_.front()->base; }
@@ -101,11 +134,32 @@ class ChannelLog : public ListNode<DirtyLogs> {
   void attach(Subscription& subscription);
   void detach(Subscription& subscription);
 
+  // Of a durable channel. An epoch is a history of which nothing is missing from its begin on; a new one begins at `position`, whatever
+  // the log stood at.
+  void begin_epoch(StreamId position);
+  // Where the log stands: behind all that was appended.
+  StreamId position() const { return position_; }
+  // The position before this frame; requires that the log has it, or has just appended it.
+  StreamId position_before(std::uint64_t frame) const;
+  // Behind the last frame that stands for `position`, if this epoch has it; nothing if the log cannot tell what comes after it.
+  std::optional<LogPlace> place_after(StreamId position) const;
+  // Of the entry with this id in this epoch; nothing if it is not there.
+  std::optional<std::uint64_t> hash_of(StreamId id) const;
+  // The oldest position of this epoch of which the log knows what comes after it.
+  StreamId oldest_position() const;
+  // Gives the subscription a cursor there.
+  void attach(Subscription& subscription, const LogPlace& place);
+  // Drops from the window until at most `bytes` are left, but nothing that a reader has yet to get.
+  void shrink_window(std::size_t bytes);
+  bool has_window() const { return retention_ == Retention::newest; }
+
   // The subscription's socket is full: leave it alone until `settle`. Its cursor must not be below the tail.
   void lag(Subscription& subscription);
   void settle(Subscription& subscription);
   // It lags, and is to leave its place before the bound asks for it: reported to the observer as all who fall out.
   void push_out(Subscription& subscription, std::uint64_t now_ms);
+  // Somebody whose socket is full; null: nobody.
+  Subscription* first_lagging() const;
   // What stands before the newest segment, and may be dropped.
   std::size_t older_bytes() const { return segments_.empty() ? 0 : static_cast<std::size_t>(segments_.back()->base - tail()); }
   // Drops the oldest segment, whoever has not read it; requires older_bytes() != 0.
@@ -120,6 +174,9 @@ class ChannelLog : public ListNode<DirtyLogs> {
   // True when frames arrived since the round began.
   bool end_round(std::uint64_t now_ms);
   bool in_round() const { return !pending_.empty(); }
+  LogFollower* follower() const { return follower_; }
+  // Who can write and is not to be visited in this round any more.
+  const List<Subscription>& settled() const { return settled_; }
 
   // The segment that holds this offset; requires tail() <= offset < head().
   const LogSegment& segment_at(std::uint64_t offset) const { return *segments_[index_at(offset)]; }
@@ -138,6 +195,8 @@ class ChannelLog : public ListNode<DirtyLogs> {
  private:
   std::size_t index_at(std::uint64_t offset) const;
   LogSegment& segment_with_room(std::size_t bytes);
+  void append(LogSegment& segment, std::string_view frame, const Frame& entry, std::uint64_t now_ms);
+  const LogSegment* epoch_segment_of(StreamId id) const;
   void enforce_bound(std::uint64_t now_ms);
   bool is_over_bound() const;
   void drop_front(std::uint64_t now_ms);
@@ -150,11 +209,16 @@ class ChannelLog : public ListNode<DirtyLogs> {
   MemoryMeter& meter_;
   std::size_t buffer_bytes_ = 1;  // replaced by the first raise_limits
   std::size_t max_message_bytes_ = 1;
+  Retention retention_;
+  LogFollower* follower_ = nullptr;
 
   std::vector<std::unique_ptr<LogSegment>> segments_;  // oldest first, contiguous in offsets and ordinals
   std::uint64_t head_ = 0;
   std::uint64_t frame_count_ = 0;
   IdMark last_id_;  // as of the head
+  StreamId position_;
+  StreamId epoch_position_;         // at which the epoch began
+  std::uint64_t epoch_offset_ = 0;  // where; a segment begins there
   std::size_t next_capacity_ = 0;
   std::size_t attached_ = 0;
 

@@ -23,6 +23,16 @@ struct Counters {
   std::uint64_t slow_skipped = 0;
   std::uint64_t timed_out = 0;
   std::uint64_t resets = 0;
+  std::uint64_t resets_trimmed = 0;  // of these, by what they say of a durable channel
+  std::uint64_t resets_ahead = 0;
+  std::uint64_t resets_deleted = 0;
+  std::uint64_t resets_malformed = 0;
+  std::uint64_t resets_too_far = 0;
+  std::uint64_t resets_too_large = 0;
+  std::uint64_t resets_broker_away = 0;
+  std::uint64_t entries_received = 0;  // of durable channels, live
+  std::uint64_t entries_replayed = 0;  // read from the broker for who comes back
+  std::uint64_t forks = 0;             // a stream's history left what its readers were given
 };
 
 }  // namespace sse

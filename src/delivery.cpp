@@ -5,6 +5,7 @@
 #include <string>
 
 #include "frame.hpp"
+#include "topic.hpp"
 
 namespace sse {
 
@@ -33,7 +34,7 @@ void Delivery::write(Subscriber& subscriber, std::uint64_t now_ms) {
   }
   while (!subscriber.is_caught_up()) {  // at most what the logs hold, and mostly once: a socket's buffer is smaller
     Batch batch(subscriber.sink_->batch_limit(), subscriber.blocked_ ? kCatchUpSpanMs : UINT64_MAX);
-    subscriber.gather(batch);
+    subscriber.gather(batch, memory_);
     if (batch.empty()) {
       break;
     }
@@ -43,7 +44,7 @@ void Delivery::write(Subscriber& subscriber, std::uint64_t now_ms) {
     }
   }
   if (subscriber.blocked_) {
-    unblock(subscriber);
+    unblock(subscriber, now_ms);
   }
   if (subscriber.ending_) {
     const CloseReason reason = subscriber.end_reason_;
@@ -75,11 +76,11 @@ bool Delivery::was_sent(Subscriber& subscriber, const Batch& batch, SendResult r
 
 void Delivery::write_with_others(Subscriber& subscriber, std::uint64_t now_ms) {
   assert(!subscriber.blocked_);
-  if (group_sender_ != nullptr) {
+  if (group_sender_ != nullptr && !subscriber.has_own_ids()) {  // whose batches have at least two pieces
     if (GroupPlace* place = subscriber.sink_->group_place()) {
       drop_overrun(subscriber, now_ms);
       Batch batch(subscriber.sink_->batch_limit());
-      subscriber.gather(batch);
+      subscriber.gather(batch, memory_);
       if (batch.end() - batch.begin() == 1) {
         group_.add(subscriber, *place, *batch.begin());
         if (group_.is_full()) {
@@ -142,15 +143,27 @@ bool Delivery::keep_one_alive(std::uint64_t now_ms) {
 
 void Delivery::fell_out(Subscription& subscription, const LogSegment& segment, std::uint64_t now_ms) {
   Subscriber& subscriber = *subscription.subscriber;
-  if (subscriber.ending_ && subscriber.mid_frame_ != &subscription) {
-    subscriber.skip(subscription, segment);  // it gets nothing more from this log anyway
+  if (subscription.durable != nullptr) {
+    park(subscription, now_ms);
+  } else if (subscriber.ending_ && subscriber.mid_frame_ != &subscription) {
+    subscriber.skip(subscription, segment, memory_);  // it gets nothing more from this log anyway
   } else if (subscriber.options().slow == SlowPolicy::close) {
     cut_slow(subscriber, "sse_buffer_size");
   } else {
-    subscriber.skip(subscription, segment);
+    subscriber.skip(subscription, segment, memory_);
     if (!subscriber.ending_) {
       push_skip_reset(subscription, now_ms);
     }
+  }
+}
+
+void Delivery::park(Subscription& subscription, std::uint64_t now_ms) {
+  Subscriber& subscriber = *subscription.subscriber;
+  const std::uint64_t due_since_ms = subscriber.oldest_due_ms().value_or(now_ms);
+  subscriber.leave_log(subscription, memory_);
+  if (!subscriber.ending_) {
+    subscription.durable->due_since_ms = subscriber.blocked_ ? due_since_ms : 0;
+    subscription.topic->park(subscription, now_ms);
   }
 }
 
@@ -160,6 +173,10 @@ void Delivery::drop_overrun(Subscriber& subscriber, std::uint64_t now_ms) {
       continue;
     }
     // Not blocked, it stands at a frame boundary: this worker is behind, not the reader.
+    if (subscription.durable != nullptr) {
+      park(subscription, now_ms);
+      continue;
+    }
     if (subscriber.options().slow == SlowPolicy::close) {
       subscriber.slow_limit_ = "sse_buffer_size";
       ++counters_.slow_closed;
@@ -205,12 +222,16 @@ void Delivery::block(Subscriber& subscriber) {
   }
 }
 
-void Delivery::unblock(Subscriber& subscriber) {
+void Delivery::unblock(Subscriber& subscriber, std::uint64_t now_ms) {
   subscriber.blocked_ = false;
   slow_readers_.remove(subscriber);
   for (Subscription& subscription : subscriber) {
     if (subscription.attached && !subscription.skipped) {
       subscription.log->settle(subscription);
+    }
+    if (subscription.durable != nullptr && !subscriber.ending_) {
+      subscription.durable->due_since_ms = 0;
+      subscription.topic->resume(subscription, now_ms);
     }
   }
 }

@@ -30,6 +30,9 @@ class Delivery final : public LogObserver, private SlowReaderCloser {
   // Writes what is due to this subscriber, and puts its subscriptions where they belong afterwards.
   void write(Subscriber& subscriber, std::uint64_t now_ms);
 
+  // Queues whole events as one frame of its own, before everything that is not begun.
+  void push_own(Subscriber& subscriber, std::string_view events, std::uint64_t now_ms);
+
   // Null, as in the beginning: every subscriber's bytes are sent by themselves. Must outlive this.
   void set_group_sender(GroupSender* sender) { group_sender_ = sender; }
 
@@ -50,6 +53,9 @@ class Delivery final : public LogObserver, private SlowReaderCloser {
 
   SlowReaders& slow_readers() { return slow_readers_; }
 
+  // The subscription leaves the log of a durable channel: a replay will bring what the log has no more.
+  void park(Subscription& subscription, std::uint64_t now_ms);
+
   // No list of this object and no log knows the subscriber afterwards.
   void forget(Subscriber& subscriber);
 
@@ -58,11 +64,9 @@ class Delivery final : public LogObserver, private SlowReaderCloser {
  private:
   // The sink has answered. False when nothing more is to be offered to it.
   bool was_sent(Subscriber& subscriber, const Batch& batch, SendResult result, std::uint64_t now_ms);
-  // Queues whole events as one frame of its own.
-  void push_own(Subscriber& subscriber, std::string_view events, std::uint64_t now_ms);
   void push_skip_reset(Subscription& subscription, std::uint64_t now_ms);
   void block(Subscriber& subscriber);
-  void unblock(Subscriber& subscriber);
+  void unblock(Subscriber& subscriber, std::uint64_t now_ms);
   // Deals with cursors that the logs have left behind while this worker was busy.
   void drop_overrun(Subscriber& subscriber, std::uint64_t now_ms);
   // It reads no more: none of its places in a log holds bytes, or counts as a reader.

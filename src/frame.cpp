@@ -34,6 +34,49 @@ void append_retry_field(std::string& out, std::uint32_t ms) {
   out.push_back('\n');
 }
 
+// The JSON object of a reset.
+class ResetData {
+ public:
+  ResetData(std::string_view reason, std::string_view channel) {
+    writer_.StartObject();
+    add("reason", reason);
+    add("channel", channel);
+  }
+
+  void add(const char* key, std::string_view text) {
+    std::string valid;
+    append_utf8(valid, text);
+    writer_.Key(key);
+    writer_.String(valid.data(), static_cast<rapidjson::SizeType>(valid.size()));
+  }
+
+  void add_null(const char* key) {
+    writer_.Key(key);
+    writer_.Null();
+  }
+
+  const std::string& finish() {
+    writer_.EndObject();
+    return json_.text;
+  }
+
+ private:
+  StringSink json_;
+  JsonWriter writer_{json_};
+};
+
+std::string reset_event(std::string_view name, std::string_view data, std::string_view id) {
+  Event event;
+  event.data = data;
+  event.has_data = true;
+  event.name = name;
+  event.id = id;
+  event.has_id = !id.empty();
+  std::string block;
+  append_event(block, event, {});
+  return block;
+}
+
 }  // namespace
 
 void append_event(std::string& out, const Event& event, std::string_view default_name) {
@@ -90,28 +133,23 @@ void append_chunk(std::string& out, std::string_view bytes) {
   out.append(kChunkTrailer);
 }
 
-std::string reset_block(std::string_view event_name, std::string_view reason, std::string_view channel) {
-  const auto write_string = [](JsonWriter& writer, std::string_view text) {
-    std::string valid;
-    append_utf8(valid, text);
-    writer.String(valid.data(), static_cast<rapidjson::SizeType>(valid.size()));
-  };
-  StringSink json;
-  JsonWriter writer(json);
-  writer.StartObject();
-  writer.Key("reason");
-  write_string(writer, reason);
-  writer.Key("channel");
-  write_string(writer, channel);
-  writer.EndObject();
-
-  Event event;
-  event.data = json.text;
-  event.has_data = true;
-  event.name = event_name;
-  std::string block;
-  append_event(block, event, {});
+std::string position_block(std::string_view id) {
+  std::string block(kIdField);
+  block += id;
+  block += "\n\n";
   return block;
+}
+
+std::string reset_block(std::string_view event_name, std::string_view reason, std::string_view channel) {
+  ResetData data(reason, channel);
+  return reset_event(event_name, data.finish(), {});
+}
+
+std::string reset_block(std::string_view event_name, const DurableReset& reset, std::string_view id) {
+  ResetData data(reset.reason, reset.channel);
+  reset.oldest ? data.add("oldest", to_string(*reset.oldest)) : data.add_null("oldest");
+  data.add("newest", to_string(reset.newest));
+  return reset_event(event_name, data.finish(), id);
 }
 
 std::string_view block_id(std::string_view block) {

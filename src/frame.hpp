@@ -3,10 +3,12 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include "event.hpp"
+#include "stream_id.hpp"
 
 namespace sse {
 
@@ -35,6 +37,20 @@ char* write_chunk_header(char* end, std::size_t size);
 
 // The event that tells a client that messages may be missing: data is {"reason":…,"channel":…}.
 std::string reset_block(std::string_view event_name, std::string_view reason, std::string_view channel);
+
+// What a reset says of a durable channel.
+struct DurableReset {
+  std::string_view reason;
+  std::string_view channel;
+  std::optional<StreamId> oldest;  // entry that is retained; none: there is none, or it is not known
+  StreamId newest;
+};
+
+// The same for a durable channel: `id` is the cursor that the client goes on from; empty: without one.
+std::string reset_block(std::string_view event_name, const DurableReset& reset, std::string_view id);
+
+// An event without data: moves the client's cursor, and is not dispatched.
+std::string position_block(std::string_view id);
 
 // The last event id in a frame, a view into it; empty when there is none.
 std::string_view block_id(std::string_view block);

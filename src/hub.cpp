@@ -1,7 +1,10 @@
 #include "hub.hpp"
 
+#include <algorithm>
 #include <cassert>
+#include <string>
 
+#include "frame.hpp"
 #include "topic.hpp"
 
 namespace sse {
@@ -18,11 +21,27 @@ constexpr int kKeepalivesPerTurn = 32;
 
 void Hub::publish(ChannelLog& log, std::string_view frame, std::string_view id, std::uint64_t now_ms) {
   log.append(frame, id, ++sequence_, now_ms);
-  mark_dirty(log);
+  offer(log);
 }
 
-void Hub::mark_dirty(ChannelLog& log) {
-  if (!log.is_linked()) {
+void Hub::publish_entry(ChannelLog& log, std::string_view frame, const EntryMark& mark, std::uint64_t now_ms) {
+  log.append_entry(frame, mark, ++sequence_, now_ms);
+  if (log.has_window()) {
+    windows_.push_back(log);
+  }
+  offer(log);
+}
+
+void Hub::tell(Subscriber& subscriber, std::string_view events, std::uint64_t now_ms) {
+  delivery_.push_own(subscriber, events, now_ms);
+  if (subscriber.state_ == Subscriber::State::open) {
+    told_.push_back(subscriber);
+    scheduler_.schedule_flush();
+  }
+}
+
+void Hub::offer(ChannelLog& log) {
+  if (!static_cast<ListNode<DirtyLogs>&>(log).is_linked()) {
     dirty_.push_back(log);
   }
   scheduler_.schedule_flush();
@@ -46,7 +65,22 @@ void Hub::open(Subscriber& subscriber, Framing framing, std::uint64_t now_ms) {
   for (Subscription& subscription : subscriber) {
     subscription.topic->attach(subscription, subscriber.reading(), framing, now_ms);
   }
+  if (subscriber.is_durable()) {
+    tell_position(subscriber, now_ms);
+  }
   delivery_.begin(subscriber, now_ms);
+}
+
+// A browser that has been given no id would come back without a cursor, and miss what came meanwhile.
+void Hub::tell_position(Subscriber& subscriber, std::uint64_t now_ms) {
+  if (subscriber.own_.size != 0) {
+    return;  // a reset, which tells it
+  }
+  const bool has_all = std::all_of(subscriber.begin(), subscriber.end(), [](const Subscription& s) { return s.durable->has_cursor; });
+  std::string cursor;
+  if (!has_all && subscriber.append_cursor(cursor)) {
+    tell(subscriber, position_block(cursor), now_ms);
+  }
 }
 
 void Hub::on_writable(Subscriber& subscriber, std::uint64_t now_ms) {
@@ -76,8 +110,22 @@ bool Hub::flush(Deadline& deadline, std::uint64_t now_ms) {
   return more;
 }
 
+void Hub::shrink_windows() {
+  if (memory_limit_ == 0 || memory().bytes <= memory_limit_) {
+    return;
+  }
+  while (memory().bytes > memory_limit_ - memory_limit_ / 8) {
+    ChannelLog* quietest = windows_.pop_front();
+    if (quietest == nullptr) {
+      return;
+    }
+    quietest->shrink_window(0);
+  }
+}
+
 // When slow readers hold nothing any more, this worker does not keep up with its brokers.
 void Hub::relieve_memory(std::uint64_t now_ms) {
+  shrink_windows();
   const std::size_t excess = delivery_.slow_readers().relieve_memory(now_ms);
   if (excess == 0) {
     return;
@@ -109,6 +157,16 @@ bool Hub::deliver_until(Deadline& deadline, std::uint64_t now_ms) {
     for (int i = 0; i < kKeepalivesPerTurn && delivery_.keep_one_alive(now_ms); ++i) {
       more = true;
     }
+    if (!told_.empty()) {
+      delivery_.write_group(now_ms);  // one of them may be in the group
+    }
+    for (int i = 0; i < kVisitsPerTurn && !told_.empty(); ++i) {
+      Subscriber& told = *told_.pop_front();
+      if (!told.blocked_) {
+        delivery_.write_with_others(told, now_ms);
+      }
+      more = true;
+    }
     delivery_.write_group(now_ms);
     if (ChannelLog* log = dirty_.pop_front()) {
       if (flush_log(*log, deadline, now_ms)) {
@@ -123,7 +181,9 @@ bool Hub::deliver_until(Deadline& deadline, std::uint64_t now_ms) {
   return false;
 }
 
-bool Hub::has_work(std::uint64_t now_ms) const { return !opening_.empty() || !dirty_.empty() || delivery_.next_keepalive_ms() <= now_ms; }
+bool Hub::has_work(std::uint64_t now_ms) const {
+  return !opening_.empty() || !told_.empty() || !dirty_.empty() || delivery_.next_keepalive_ms() <= now_ms;
+}
 
 bool Hub::flush_log(ChannelLog& log, Deadline& deadline, std::uint64_t now_ms) {
   if (!log.in_round()) {
@@ -139,7 +199,14 @@ bool Hub::flush_log(ChannelLog& log, Deadline& deadline, std::uint64_t now_ms) {
     }
   }
   delivery_.write_group(now_ms);
-  return log.in_round() || log.end_round(now_ms);
+  if (log.in_round()) {
+    return true;
+  }
+  const bool has_more = log.end_round(now_ms);
+  if (log.follower() != nullptr) {
+    log.follower()->round_ended(log, now_ms);
+  }
+  return has_more;
 }
 
 }  // namespace sse

@@ -44,7 +44,11 @@ class Hub final {
   MemoryMeter& memory() { return delivery_.memory(); }
   MessageEncoder& encoder() { return encoder_; }
   // Most bytes that all logs, pinned frames and unsent bytes may hold together; 0: no limit. Slow readers make room, the slowest first.
-  void set_memory_limit(std::size_t bytes, Leftovers* leftovers = nullptr) { delivery_.slow_readers().set_memory_limit(bytes, leftovers); }
+  // Before them, the windows of durable channels do, those of the longest silent ones first.
+  void set_memory_limit(std::size_t bytes, Leftovers* leftovers = nullptr) {
+    memory_limit_ = bytes;
+    delivery_.slow_readers().set_memory_limit(bytes, leftovers);
+  }
   // Sends for several subscribers at once, where their sinks allow it; null: nobody does. Must outlive this.
   void set_group_sender(GroupSender* sender) { delivery_.set_group_sender(sender); }
   TopicBudget& topic_budget() { return topic_budget_; }
@@ -52,6 +56,18 @@ class Hub final {
 
   // A frame for every subscriber of this log.
   void publish(ChannelLog& log, std::string_view frame, std::string_view id, std::uint64_t now_ms);
+
+  // The same in the log of a durable channel.
+  void publish_entry(ChannelLog& log, std::string_view frame, const EntryMark& mark, std::uint64_t now_ms);
+
+  // Whole events for one subscriber alone, before everything that it was not yet given. It is open, or opens now.
+  void tell(Subscriber& subscriber, std::string_view events, std::uint64_t now_ms);
+
+  // Subscriptions have come into this log, or can write again: they are visited by a coming flush, and its follower is told.
+  void offer(ChannelLog& log);
+
+  // The subscription leaves the log of a durable channel, and its topic is told.
+  void park(Subscription& subscription, std::uint64_t now_ms) { delivery_.park(subscription, now_ms); }
 
   // All channels of this waiting subscriber are confirmed, or waited for long enough: its sink's confirmed() is called from a coming
   // flush.
@@ -80,8 +96,9 @@ class Hub final {
   void forget(Subscriber& subscriber) { delivery_.forget(subscriber); }
 
  private:
-  void mark_dirty(ChannelLog& log);
+  void tell_position(Subscriber& subscriber, std::uint64_t now_ms);
   bool deliver_until(Deadline& deadline, std::uint64_t now_ms);
+  void shrink_windows();
   void relieve_memory(std::uint64_t now_ms);
   bool has_work(std::uint64_t now_ms) const;
   bool flush_log(ChannelLog& log, Deadline& deadline, std::uint64_t now_ms);
@@ -90,7 +107,10 @@ class Hub final {
   Delivery delivery_;
   MessageEncoder encoder_;
   TopicBudget topic_budget_;
+  std::size_t memory_limit_ = 0;
   List<ChannelLog, DirtyLogs> dirty_;
+  List<ChannelLog, Windows> windows_;
+  List<Subscriber, ByOpening> told_;
   List<Subscriber, ByOpening> opening_;
   std::uint64_t sequence_ = 0;
 };

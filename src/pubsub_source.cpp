@@ -32,8 +32,8 @@ PubsubSource::PubsubSource(Hub& hub, Logger& logger, redis::SessionTransport& su
     : hub_(hub),
       logger_(logger),
       command_observer_(*this),
-      subscriptions_(options.login, *this, subscription_transport, options.max_reply_bytes, options.answer_timeout_ms),
-      commands_(options.login, command_observer_, command_transport, options.max_reply_bytes, options.answer_timeout_ms),
+      subscriptions_(options.login, *this, subscription_transport, options.reply_limits, options.answer_timeout_ms),
+      commands_(options.login, command_observer_, command_transport, options.reply_limits, options.answer_timeout_ms),
       probe_(options.probe_channel, options.answer_timeout_ms),
       channels_(0, SecretHash(options.hash_secret)),
       patterns_(0, SecretHash(options.hash_secret)),
@@ -47,21 +47,12 @@ PubsubTopic* PubsubSource::find(TopicKind kind, std::string_view name) {
 
 std::optional<Source::LimitReached> PubsubSource::limit_reached(const std::vector<ChannelName>& channels, std::size_t max_subscribers,
                                                                 std::uint64_t now_ms) {
-  const TopicBudget& budget = hub_.topic_budget();
-  std::size_t added = 0;
-  for (const ChannelName& channel : channels) {
-    const PubsubTopic* topic = find(channel.kind, channel.name);
-    if (topic == nullptr) {
-      ++added;
-      if (!budget.has_room_for(added)) {
-        stop_lingering(channels.size(), now_ms);
-        return LimitReached{Limit::worker_channels, channel.name};
-      }
-    } else if (max_subscribers != 0 && topic->readers() >= max_subscribers) {
-      return LimitReached{Limit::subscribers, channel.name};
-    }
+  const auto reached = find_limit(hub_.topic_budget(), channels, max_subscribers,
+                                  [this](const ChannelName& channel) -> const Topic* { return find(channel.kind, channel.name); });
+  if (reached && reached->limit == Limit::worker_channels) {
+    stop_lingering(channels.size(), now_ms);
   }
-  return std::nullopt;
+  return reached;
 }
 
 void PubsubSource::stop_lingering(std::size_t count, std::uint64_t now_ms) {
@@ -155,6 +146,9 @@ void PubsubSource::subscriptions_lost() {
 void PubsubSource::commands_lost() {
   commands_.disconnected();
   probe_.command_lost();
+  if (command_user_ != nullptr) {
+    command_user_->commands_lost();
+  }
 }
 
 void PubsubSource::on_reply(const Request& request, ReplyView reply, std::uint64_t now_ms) {
@@ -175,6 +169,12 @@ void PubsubSource::on_reply(const Request& request, ReplyView reply, std::uint64
       break;
     default:
       break;
+  }
+}
+
+void PubsubSource::CommandObserver::on_ready(const redis::ServerInfo&, std::uint64_t now_ms) {
+  if (source.command_user_ != nullptr) {
+    source.command_user_->commands_ready(now_ms);
   }
 }
 
@@ -229,18 +229,20 @@ void PubsubSource::on_push(ReplyView push, std::uint64_t now_ms) {
   }
   const std::string_view name = push.at(1).text();
   const std::string_view channel = by_pattern ? push.at(2).text() : name;
-  const std::string_view payload = push.at(by_pattern ? 3 : 2).text();
+  const ReplyView payload = push.at(by_pattern ? 3 : 2);
   if (channel.substr(0, kProbeChannelPrefix.size()) == kProbeChannelPrefix) {  // a pattern may match the probes of others
-    probe_.on_message(channel, payload);
+    probe_.on_message(channel, payload.text());
     return;
   }
   PubsubTopic* topic = find(by_pattern ? TopicKind::pattern : TopicKind::channel, name);
   if (topic == nullptr) {
     return;
   }
-  if (!topic->deliver(channel, payload, now_ms) && too_large_log_.allows(now_ms)) {
-    log(LogLevel::warn, "message of " + std::to_string(payload.size()) + " bytes on channel " + quoted(channel) +
-                            " dropped: over sse_max_message" + too_large_log_.take_note());
+  const bool fits = payload.is_cut() ? topic->drop_too_large() : topic->deliver(channel, payload.text(), now_ms);
+  if (!fits && too_large_log_.allows(now_ms)) {
+    const std::size_t size = payload.is_cut() ? payload.cut_bytes() : payload.text().size();
+    log(LogLevel::warn, "message of " + std::to_string(size) + " bytes on channel " + quoted(channel) + " dropped: over sse_max_message" +
+                            too_large_log_.take_note());
   }
 }
 

@@ -11,6 +11,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "command_user.hpp"
 #include "delivery_probe.hpp"
 #include "hub.hpp"
 #include "logger.hpp"
@@ -24,7 +25,7 @@ namespace sse {
 struct PubsubOptions {
   redis::Login login;
   std::string probe_channel;  // of this worker and broker alone
-  std::size_t max_reply_bytes = 0;
+  redis::ReplyLimits reply_limits;
   std::uint64_t answer_timeout_ms = 0;
   HashSecret hash_secret{};
 };
@@ -39,6 +40,8 @@ class PubsubSource final : public Source, private redis::SessionObserver {
 
   redis::Session& subscription_session() { return subscriptions_; }
   redis::Session& command_session() { return commands_; }
+  // Null, as in the beginning: nobody else uses the command connection. Must outlive this.
+  void set_command_user(CommandUser* user) { command_user_ = user; }
 
   std::optional<LimitReached> limit_reached(const std::vector<ChannelName>& channels, std::size_t max_subscribers,
                                             std::uint64_t now_ms) override;
@@ -60,7 +63,7 @@ class PubsubSource final : public Source, private redis::SessionObserver {
 
   struct CommandObserver final : redis::SessionObserver {
     explicit CommandObserver(PubsubSource& owner) : source(owner) {}
-    void on_ready(const redis::ServerInfo&, std::uint64_t) override {}
+    void on_ready(const redis::ServerInfo&, std::uint64_t now_ms) override;
     void on_reply(const redis::Request& request, redis::ReplyView reply, std::uint64_t now_ms) override;
     void on_push(redis::ReplyView, std::uint64_t) override {}
     PubsubSource& source;
@@ -86,6 +89,7 @@ class PubsubSource final : public Source, private redis::SessionObserver {
   Hub& hub_;
   Logger& logger_;
   CommandObserver command_observer_;
+  CommandUser* command_user_ = nullptr;
   redis::Session subscriptions_;
   redis::Session commands_;
   DeliveryProbe probe_;

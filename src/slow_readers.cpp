@@ -63,7 +63,7 @@ std::size_t SlowReaders::relieve_memory(std::uint64_t now_ms) {
     if (excess() == 0) {
       return 0;
     }
-    if (subscriber->options().slow == SlowPolicy::close) {
+    if (subscriber->options().slow == SlowPolicy::close && !subscriber->is_durable()) {
       close_if_it_holds(*subscriber);
       continue;
     }

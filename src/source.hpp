@@ -36,4 +36,23 @@ class Source {
   ~Source() = default;
 };
 
+// Why a subscriber of these channels may not come, if so; `find` gives a channel's topic, or null. See Source::limit_reached.
+template <class Find>
+std::optional<Source::LimitReached> find_limit(const TopicBudget& budget, const std::vector<ChannelName>& channels,
+                                               std::size_t max_subscribers, Find find) {
+  std::size_t added = 0;
+  for (const ChannelName& channel : channels) {
+    const Topic* topic = find(channel);
+    if (topic == nullptr) {
+      ++added;
+      if (!budget.has_room_for(added)) {
+        return Source::LimitReached{Source::Limit::worker_channels, channel.name};
+      }
+    } else if (max_subscribers != 0 && topic->readers() >= max_subscribers) {
+      return Source::LimitReached{Source::Limit::subscribers, channel.name};
+    }
+  }
+  return std::nullopt;
+}
+
 }  // namespace sse

@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "frame_walk.hpp"
+
 namespace sse {
 
 const char* to_string(CloseReason reason) {
@@ -24,45 +26,6 @@ const char* to_string(CloseReason reason) {
   }
   return "error";
 }
-
-namespace {
-
-// A walk over the frames that one subscription has yet to get.
-struct FrameWalk {
-  Subscription* subscription;
-  const LogSegment* segment;
-  std::size_t index;
-  std::uint64_t offset;
-
-  const Frame& frame() const { return segment->frames[index]; }
-
-  Piece piece() const {
-    const std::uint64_t in_segment = offset - segment->base;
-    return {segment->bytes->data() + in_segment,
-            frame().end - static_cast<std::size_t>(in_segment),
-            segment->bytes.get(),
-            subscription,
-            frame().due_ms,
-            Piece::Source::log};
-  }
-
-  // False at the log's head.
-  bool next() {
-    offset = segment->base + frame().end;
-    if (++index == segment->frames.size()) {
-      segment = subscription->log->segment_after(*segment);
-      index = 0;
-    }
-    return segment != nullptr;
-  }
-};
-
-FrameWalk walk_from(Subscription& subscription) {
-  const LogSegment& segment = subscription.log->segment_at(subscription.offset);
-  return {&subscription, &segment, static_cast<std::size_t>(subscription.frame - segment.first_frame), subscription.offset};
-}
-
-}  // namespace
 
 void PrivateBytes::advance(std::size_t bytes) {
   assert(bytes <= size);
@@ -93,7 +56,14 @@ Subscriber::Subscriber(Sink& sink, const SubscriberOptions& options, const ReadO
 
 Subscriber::~Subscriber() = default;
 
-std::string Subscriber::last_id() const { return last_id_mark().id; }
+std::string Subscriber::last_id() const {
+  if (!is_durable()) {
+    return last_id_mark().id;
+  }
+  std::string cursor;
+  append_cursor(cursor);
+  return cursor;
+}
 
 IdMark Subscriber::last_id_mark() const {
   IdMark last = earlier_id_ == nullptr ? IdMark() : *earlier_id_;
@@ -131,7 +101,8 @@ void Subscriber::push_own(std::string_view bytes, std::uint64_t now_ms, MemoryMe
 void Subscriber::gather_frame_rest(Batch& batch) {
   if (pinned_.size != 0) {
     batch.add({pinned_.position, pinned_.size, pinned_.segment.get(), nullptr, pinned_.due_ms, Piece::Source::pinned});
-  } else if (mid_frame_ != nullptr) {
+  }
+  if (mid_frame_ != nullptr) {
     batch.add(walk_from(*mid_frame_).piece());
   }
 }
@@ -149,18 +120,9 @@ void Subscriber::gather_one_log(Batch& batch, Subscription& subscription) {
 }
 
 void Subscriber::gather_logs_by_arrival(Batch& batch) {
-  std::vector<FrameWalk> walks;
-  for (Subscription& subscription : *this) {
-    if (is_due(subscription)) {
-      walks.push_back(walk_from(subscription));
-      if (&subscription == mid_frame_ && !walks.back().next()) {
-        walks.pop_back();  // the frame in the middle is in the batch already
-      }
-    }
-  }
+  std::vector<FrameWalk> walks = due_walks(*this, mid_frame_);
   while (!walks.empty() && !batch.is_full()) {
-    const auto first = std::min_element(walks.begin(), walks.end(),
-                                        [](const FrameWalk& a, const FrameWalk& b) { return a.frame().sequence < b.frame().sequence; });
+    const auto first = earliest(walks);
     batch.add(first->piece());
     if (!first->next()) {
       walks.erase(first);
@@ -168,7 +130,7 @@ void Subscriber::gather_logs_by_arrival(Batch& batch) {
   }
 }
 
-void Subscriber::gather(Batch& batch) {
+void Subscriber::gather(Batch& batch, MemoryMeter& meter) {
   if (at_frame_boundary()) {
     for (Subscription& subscription : *this) {
       if (subscription.skipped) {
@@ -188,7 +150,8 @@ void Subscriber::gather(Batch& batch) {
     }
   }
   const bool own_first = own_.size != 0;
-  if (due == 1 && !own_first && !batch.is_due_limited() && pinned_.size == 0 && (mid_frame_ == nullptr || mid_frame_ == only)) {
+  if (due == 1 && !own_first && !has_own_ids() && !batch.is_due_limited() && pinned_.size == 0 &&
+      (mid_frame_ == nullptr || mid_frame_ == only)) {
     gather_one_log(batch, *only);
     return;
   }
@@ -197,7 +160,7 @@ void Subscriber::gather(Batch& batch) {
     batch.add({own_.position, own_.size, own_.segment.get(), nullptr, own_.due_ms, Piece::Source::own});
   }
   if (due != 0) {
-    gather_logs_by_arrival(batch);
+    has_own_ids() ? gather_with_ids(batch, meter) : gather_logs_by_arrival(batch);
   }
 }
 
@@ -211,7 +174,7 @@ void Subscriber::advance(const Batch& batch, std::size_t accepted) {
     switch (piece.source) {
       case Piece::Source::pinned:
         pinned_.advance(bytes);
-        if (pinned_.size == 0) {
+        if (pinned_.size == 0 && mid_frame_ == nullptr) {
           ++events_sent_;
         }
         break;
@@ -219,12 +182,21 @@ void Subscriber::advance(const Batch& batch, std::size_t accepted) {
         own_.advance(bytes);
         own_begun_ = own_.size != 0;
         break;
+      case Piece::Source::id:
+        mid_frame_ = piece.subscription;
+        if (bytes < piece.size) {
+          pinned_ = {SegmentRef(piece.segment), piece.data + bytes, piece.size - bytes, piece.due_ms};
+        }
+        break;
       case Piece::Source::log: {
         Subscription& subscription = *piece.subscription;
         const ChannelLog& log = *subscription.log;
         subscription.offset += bytes;
         const std::uint64_t frame = log.frames_before(subscription.offset);
         events_sent_ += frame - subscription.frame;
+        if (subscription.durable != nullptr && frame != subscription.frame) {
+          subscription.durable->position = log.position_before(frame);
+        }
         subscription.frame = frame;
         mid_frame_ = nullptr;
         if (subscription.offset != log.head()) {
@@ -258,6 +230,9 @@ std::optional<std::uint64_t> Subscriber::oldest_due_ms() const {
     consider(own_.due_ms);
   }
   for (const Subscription& subscription : *this) {
+    if (subscription.durable != nullptr && subscription.durable->due_since_ms != 0) {
+      consider(subscription.durable->due_since_ms);
+    }
     if (is_due(subscription) && subscription.offset >= subscription.log->tail()) {
       const LogSegment& segment = subscription.log->segment_at(subscription.offset);
       consider(segment.frames[static_cast<std::size_t>(subscription.frame - segment.first_frame)].due_ms);
@@ -266,14 +241,28 @@ std::optional<std::uint64_t> Subscriber::oldest_due_ms() const {
   return oldest;
 }
 
-void Subscriber::skip(Subscription& subscription, const LogSegment& segment) {
+void Subscriber::pin_rest(Subscription& subscription, const LogSegment& segment, MemoryMeter& meter) {
+  const std::size_t index = static_cast<std::size_t>(subscription.frame - segment.first_frame);
+  const auto in_segment = static_cast<std::size_t>(subscription.offset - segment.base);
+  const std::string_view rest(segment.bytes->data() + in_segment, segment.frames[index].end - in_segment);
+  if (pinned_.size == 0) {
+    pinned_ = {segment.bytes, rest.data(), rest.size(), segment.frames[index].due_ms};
+  } else {  // of its id line
+    SegmentRef both = Segment::allocate(pinned_.size + rest.size(), meter);
+    both->append({pinned_.position, pinned_.size});
+    both->append(rest);
+    pinned_.position = both->data();
+    pinned_.size = both->size();
+    pinned_.segment = std::move(both);
+  }
+  mid_frame_ = nullptr;
+}
+
+void Subscriber::skip(Subscription& subscription, const LogSegment& segment, MemoryMeter& meter) {
   assert(!subscription.skipped);
   remember_id();
   if (mid_frame_ == &subscription) {
-    const std::size_t index = static_cast<std::size_t>(subscription.frame - segment.first_frame);
-    const auto in_segment = static_cast<std::size_t>(subscription.offset - segment.base);
-    pinned_ = {segment.bytes, segment.bytes->data() + in_segment, segment.frames[index].end - in_segment, segment.frames[index].due_ms};
-    mid_frame_ = nullptr;
+    pin_rest(subscription, segment, meter);
   }
   subscription.unlink();
   subscription.skipped = true;

@@ -7,9 +7,11 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "batch.hpp"
 #include "channel_log.hpp"
+#include "composite_cursor.hpp"
 #include "encoding.hpp"
 #include "list.hpp"
 #include "sink.hpp"
@@ -42,7 +44,8 @@ struct PrivateBytes {
 // Life: waiting (for the broker) → opening (the header may go out) → open → closed. Exactly one end or abort.
 //
 // Order on the wire: the rest of a frame that was begun (pinned, or of `mid_frame_`), then own bytes, then the logs by arrival.
-// Invariant: at most one of pinned_, mid_frame_ and own_begun_ is set; with none, the stream stands at a frame boundary.
+// Invariant: at most one of pinned_, mid_frame_ and own_begun_ is set; with none, the stream stands at a frame boundary. Pinned and
+// mid_frame_ together: the rest of the id line of a frame, and the frame, which is whole.
 class Subscriber : public ListNode<ByKeepalive>, public ListNode<ByOpening>, public ListNode<ByBlocked> {
  public:
   enum class State : std::uint8_t { waiting, opening, open, closed };
@@ -60,6 +63,7 @@ class Subscriber : public ListNode<ByKeepalive>, public ListNode<ByOpening>, pub
   State state() const { return state_; }
   Framing framing() const { return framing_; }
   bool is_ending() const { return ending_; }
+  bool is_blocked() const { return blocked_; }  // its socket is full
   // The directive by which it was closed as too slow; null: it was not, or not by the hub.
   const char* slow_limit() const { return slow_limit_; }
   std::uint64_t events_sent() const { return events_sent_; }
@@ -71,10 +75,20 @@ class Subscriber : public ListNode<ByKeepalive>, public ListNode<ByOpening>, pub
   const Subscription* begin() const { return many_ == nullptr ? &only_ : many_.get(); }
   const Subscription* end() const { return begin() + size_; }
 
+  // It reads durable channels, by these options, which must outlive it. To be called first, with the channels' names in its subscriptions'
+  // order, and the cursor that its client sent; empty: none.
+  void make_durable(const DurableOptions& options, const std::vector<std::string_view>& channels, std::string_view cursor);
+  bool is_durable() const { return begin()->durable != nullptr; }
+  // Where it stands in all its durable channels, as the `id:` of an event; false, and nothing appended, when that cannot be said.
+  bool append_cursor(std::string& text) const;
+
   // The last event id that was given whole; empty when there was none. Also after the stream was closed.
   std::string last_id() const;
 
   bool at_frame_boundary() const { return pinned_.size == 0 && mid_frame_ == nullptr && !own_begun_; }
+
+  // Its frames are to come without an id line, which it makes itself.
+  bool has_own_ids() const { return own_ids_ != nullptr; }
 
  private:
   friend class Hub;
@@ -86,7 +100,7 @@ class Subscriber : public ListNode<ByKeepalive>, public ListNode<ByOpening>, pub
   void push_own(std::string_view bytes, std::uint64_t now_ms, MemoryMeter& meter);
 
   // Everything that is due, in order, up to what the batch holds. While ending: only up to the boundary, and own bytes.
-  void gather(Batch& batch);
+  void gather(Batch& batch, MemoryMeter& meter);
 
   // The first `accepted` bytes of the batch are given.
   void advance(const Batch& batch, std::size_t accepted);
@@ -98,7 +112,10 @@ class Subscriber : public ListNode<ByKeepalive>, public ListNode<ByOpening>, pub
   std::optional<std::uint64_t> oldest_due_ms() const;
 
   // Fell out of a log while blocked: keeps the rest of the frame that it is in the middle of, and gives up its place until there is room.
-  void skip(Subscription& subscription, const LogSegment& segment);
+  void skip(Subscription& subscription, const LogSegment& segment, MemoryMeter& meter);
+
+  // The same for a durable channel: afterwards it is in no log, and stands behind the frame of which the rest is kept.
+  void leave_log(Subscription& subscription, MemoryMeter& meter);
 
   IdMark last_id_mark() const;
   // Before frames are skipped: the log's last id will be of one that this subscriber did not get.
@@ -107,6 +124,11 @@ class Subscriber : public ListNode<ByKeepalive>, public ListNode<ByOpening>, pub
   void gather_frame_rest(Batch& batch);
   void gather_one_log(Batch& batch, Subscription& subscription);
   void gather_logs_by_arrival(Batch& batch);
+  // With an id line of its own before each frame: where it stands in all its channels after that frame.
+  void gather_with_ids(Batch& batch, MemoryMeter& meter);
+  Positions positions() const;
+  // Keeps the rest of the frame that it is in the middle of; the segment holds it.
+  void pin_rest(Subscription& subscription, const LogSegment& segment, MemoryMeter& meter);
 
   Sink* sink_;
   const SubscriberOptions& options_;
@@ -127,6 +149,14 @@ class Subscriber : public ListNode<ByKeepalive>, public ListNode<ByOpening>, pub
 
   std::uint64_t events_sent_ = 0;
   std::uint64_t last_write_ms_ = 0;
+  // Of who reads several durable channels, so that its ids are its own.
+  struct OwnIds {
+    explicit OwnIds(CursorNames its_names) : names(std::move(its_names)) {}
+    CursorNames names;
+    SegmentRef lines;  // what was gathered last
+  };
+
+  std::unique_ptr<OwnIds> own_ids_;
   std::unique_ptr<IdMark> earlier_id_;  // of remember_id; once it has left its logs, the last of all
 
   Subscription only_;                     // most have one

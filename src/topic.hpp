@@ -42,6 +42,11 @@ class Topic : public ListNode<ByLinger>, public ListNode<ByRetry> {
   // The stream opens: the subscription gets its place in a log of this encoding.
   virtual void attach(Subscription& subscription, const ReadOptions& reading, Framing framing, std::uint64_t now_ms) = 0;
 
+  // For durable channels. The subscription has left its log, because it was too slow or this worker was.
+  virtual void park(Subscription&, std::uint64_t) {}
+  // There is room again, parked or not.
+  virtual void resume(Subscription&, std::uint64_t) {}
+
   // What this waiting subscription waits for has come.
   virtual bool is_ready_for(const Subscription& subscription) const = 0;
   List<Subscription>& waiting() { return waiting_; }

@@ -1,0 +1,111 @@
+// The part of a subscriber that reads durable channels: its positions, and the ids that tell its client of them.
+#include <cassert>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "frame.hpp"
+#include "frame_walk.hpp"
+#include "subscriber.hpp"
+
+namespace sse {
+
+namespace {
+
+// The frames of one batch whose id lines are made at once: what the socket does not take is made again.
+constexpr std::size_t kOwnIdsBatchBytes = std::size_t{256} * 1024;
+
+}  // namespace
+
+void Subscriber::make_durable(const DurableOptions& options, const std::vector<std::string_view>& channels, std::string_view cursor) {
+  CursorNames names(channels);
+  std::optional<Positions> positions;
+  if (!cursor.empty()) {
+    positions = names.parse(cursor);
+  }
+  for (std::size_t i = 0; i < size_; ++i) {
+    auto reading = std::make_unique<DurableReading>(options);
+    if (positions && (*positions)[i]) {
+      reading->position = (*positions)[i];
+      reading->has_cursor = true;
+    }
+    begin()[i].durable = std::move(reading);
+  }
+  begin()->durable->is_malformed = !cursor.empty() && !positions;
+  if (size_ > 1) {
+    own_ids_ = std::make_unique<OwnIds>(std::move(names));
+  }
+}
+
+Positions Subscriber::positions() const {
+  Positions positions;
+  positions.reserve(size_);
+  for (const Subscription& subscription : *this) {
+    positions.push_back(subscription.durable->position);
+  }
+  return positions;
+}
+
+bool Subscriber::append_cursor(std::string& text) const {
+  if (has_own_ids()) {
+    return own_ids_->names.append(text, positions());
+  }
+  const std::optional<StreamId>& position = begin()->durable->position;
+  if (position) {
+    append_stream_id(text, *position);
+  }
+  return position.has_value();
+}
+
+void Subscriber::gather_with_ids(Batch& batch, MemoryMeter& meter) {
+  struct Framed {
+    Piece frame;
+    std::size_t line_end;  // in `lines`
+  };
+  Positions at = positions();
+  if (mid_frame_ != nullptr) {  // it is in the batch already
+    at[static_cast<std::size_t>(mid_frame_ - begin())] = walk_from(*mid_frame_).mark().id;
+  }
+  std::string lines;
+  std::vector<Framed> events;
+  std::vector<FrameWalk> walks = due_walks(*this, mid_frame_);
+  std::size_t bytes = batch.bytes();
+  while (!walks.empty() && batch.has_room_for(2 * (events.size() + 1)) && bytes < kOwnIdsBatchBytes) {
+    const auto first = earliest(walks);
+    at[static_cast<std::size_t>(first->subscription - begin())] = first->mark().id;
+    std::string line(kIdField);
+    if (own_ids_->names.append(line, at)) {
+      line += '\n';
+      framing_ == Framing::chunked ? append_chunk(lines, line) : static_cast<void>(lines += line);
+    }
+    events.push_back({first->piece(), lines.size()});
+    bytes += events.back().frame.size;
+    if (!first->next()) {
+      walks.erase(first);
+    }
+  }
+  own_ids_->lines = Segment::copy_of(lines, meter);
+  std::size_t line_begin = 0;
+  for (const Framed& event : events) {
+    const Segment& held = *own_ids_->lines;
+    batch.add({held.data() + line_begin, event.line_end - line_begin, own_ids_->lines.get(), event.frame.subscription, event.frame.due_ms,
+               Piece::Source::id});
+    batch.add(event.frame);
+    line_begin = event.line_end;
+  }
+}
+
+void Subscriber::leave_log(Subscription& subscription, MemoryMeter& meter) {
+  DurableReading& reading = *subscription.durable;
+  const ChannelLog& log = *subscription.log;
+  reading.replayed += reading.phase == DurableReading::Phase::replaying ? subscription.frame - subscription.joined : 0;
+  if (mid_frame_ == &subscription) {
+    const LogSegment& segment = log.segment_at(subscription.offset);
+    reading.position = segment.marks[static_cast<std::size_t>(subscription.frame - segment.first_frame)].id;
+    pin_rest(subscription, segment, meter);
+  }
+  subscription.log->detach(subscription);
+  subscription.log = nullptr;
+}
+
+}  // namespace sse

@@ -1,0 +1,276 @@
+#include "stream_reader.hpp"
+
+#include <cassert>
+
+namespace sse {
+
+using redis::ReplyView;
+using redis::Request;
+using redis::RequestKind;
+
+namespace {
+
+constexpr std::string_view kStrangeAnswer = "the server's answer about the stream makes no sense";
+constexpr std::string_view kSearchCount = "64";
+
+}  // namespace
+
+void StreamReader::ask(RequestKind kind, std::initializer_list<std::string_view> arguments, std::uint64_t now_ms) {
+  session_.request({kind, nullptr, this}, arguments, now_ms);
+  ++in_flight_;
+}
+
+void StreamReader::read(std::uint64_t now_ms) {
+  if (!session_.is_ready()) {
+    return;
+  }
+  if (state_ != State::idle) {
+    is_due_again_ = true;
+    return;
+  }
+  is_due_again_ = false;
+  has_more_ = false;
+  asked_ms_ = now_ms;
+  if (!is_located_) {
+    locate(now_ms);
+    return;
+  }
+  state_ = State::reading;
+  asked_count_ = pages_.count(size_);
+  ask(RequestKind::read, {"XRANGE", key_, to_string(position_), "+", "COUNT", std::to_string(asked_count_)}, now_ms);
+}
+
+void StreamReader::locate(std::uint64_t now_ms) {
+  state_ = State::locating;
+  ask(RequestKind::locate, {"XINFO", "STREAM", key_}, now_ms);
+}
+
+void StreamReader::judge(std::uint64_t now_ms) {
+  state_ = State::judging;
+  asked_count_ = pages_.count(size_);
+  transaction_error_.clear();
+  ask(RequestKind::transaction, {"MULTI"}, now_ms);
+  ask(RequestKind::transaction, {"XINFO", "STREAM", key_}, now_ms);
+  ask(RequestKind::transaction, {"XRANGE", key_, to_string(position_), "+", "COUNT", std::to_string(asked_count_)}, now_ms);
+  ask(RequestKind::judge, {"EXEC"}, now_ms);
+}
+
+void StreamReader::connection_lost() {
+  in_flight_ = 0;
+  state_ = State::idle;
+  is_due_again_ = false;
+  confirmed_ms_.reset();
+}
+
+void StreamReader::on_reply(const Request& request, ReplyView reply, std::uint64_t now_ms) {
+  --in_flight_;
+  if (request.kind == RequestKind::transaction) {
+    if (reply.is_error() && transaction_error_.empty()) {
+      transaction_error_ = reply.text();
+    }
+    return;
+  }
+  switch (request.kind) {
+    case RequestKind::locate:
+      on_location(reply, now_ms);
+      break;
+    case RequestKind::judge:
+      on_judged(reply, now_ms);
+      break;
+    case RequestKind::fork:
+      on_search(reply, now_ms);
+      break;
+    default:
+      on_read(reply, now_ms);
+      break;
+  }
+}
+
+void StreamReader::on_location(ReplyView reply, std::uint64_t now_ms) {
+  const std::optional<StreamFacts> facts = parse_stream_facts(reply);
+  if (!facts) {
+    refuse(reply.is_error() ? reply.text() : kStrangeAnswer, now_ms);
+    return;
+  }
+  position_ = facts->exists ? facts->last_generated : kFirstStreamId;
+  hash_ = last_entry_hash(reply);
+  is_located_ = true;
+  owner_.on_located(now_ms);
+  finish(now_ms);
+}
+
+// Of the entry at the position, if it is retained; else 0.
+std::uint64_t StreamReader::last_entry_hash(ReplyView info) const {
+  bool is_value = false;
+  for (const ReplyView part : info) {
+    if (is_value) {
+      const std::optional<StreamEntryView> last = view_entry(part);
+      return last && last->id == position_ ? pages_.hash(*last) : 0;
+    }
+    is_value = part.text() == "last-entry";
+  }
+  return 0;
+}
+
+StreamReader::First StreamReader::compare_first(ReplyView entries) {
+  if (entries.size() == 0) {
+    return First::other;
+  }
+  const std::optional<StreamEntryView> first = view_entry(*entries.begin());
+  if (!first || first->id != position_) {
+    return are_adjacent(position_, first) ? First::next : First::other;
+  }
+  const std::uint64_t hash = pages_.hash(*first);
+  if (hash_ != 0 && hash != 0 && hash != hash_) {
+    return First::changed;
+  }
+  hash_ = hash;
+  size_.note(first->bytes);
+  return First::same;
+}
+
+void StreamReader::on_read(ReplyView reply, std::uint64_t now_ms) {
+  if (!reply.is_array()) {
+    refuse(reply.is_error() ? reply.text() : kStrangeAnswer, now_ms);
+    return;
+  }
+  const First first = compare_first(reply);
+  if (first == First::other || first == First::changed) {
+    judge(now_ms);
+  } else if (give(reply, now_ms)) {
+    finish(now_ms);
+  }
+}
+
+void StreamReader::on_judged(ReplyView reply, std::uint64_t now_ms) {
+  if (reply.size() != 2) {
+    refuse(!transaction_error_.empty() ? std::string_view(transaction_error_) : reply.is_error() ? reply.text() : kStrangeAnswer, now_ms);
+    return;
+  }
+  const ReplyView page = reply.at(1);
+  const std::optional<StreamFacts> facts = parse_stream_facts(reply.at(0));
+  if (!facts || !(page.is_array() || !facts->exists)) {
+    const ReplyView error = reply.at(0).is_error() ? reply.at(0) : page;
+    refuse(error.is_error() ? error.text() : kStrangeAnswer, now_ms);
+    return;
+  }
+  facts_ = *facts;
+  const First first = compare_first(page);
+  reason_ = Continuity::continuous;
+  if (first == First::changed) {
+    reason_ = Continuity::ahead;
+  } else if (first == First::other) {
+    reason_ = judge_cursor(position_, facts_);
+  }
+  if (reason_ == Continuity::continuous) {
+    if (first != First::same) {
+      hash_ = 0;
+    }
+    if (give(page, now_ms)) {
+      finish(now_ms);
+    }
+  } else if (reason_ == Continuity::trimmed || !facts_.exists) {
+    begin_anew(std::nullopt, now_ms);
+  } else {
+    search_from_ = position_;
+    search_fork(now_ms);
+  }
+}
+
+void StreamReader::search_fork(std::uint64_t now_ms) {
+  state_ = State::searching;
+  ask(RequestKind::fork, {"XREVRANGE", key_, to_string(search_from_), to_string(owner_.oldest_given()), "COUNT", kSearchCount}, now_ms);
+}
+
+// Goes back to the newest entry that was given and is still there.
+void StreamReader::on_search(ReplyView reply, std::uint64_t now_ms) {
+  if (!reply.is_array()) {
+    refuse(reply.is_error() ? reply.text() : kStrangeAnswer, now_ms);
+    return;
+  }
+  std::optional<StreamId> last;
+  for (const ReplyView element : reply) {
+    const std::optional<StreamEntryView> entry = view_entry(element);
+    if (!entry || entry->id > search_from_) {
+      refuse(kStrangeAnswer, now_ms);
+      return;
+    }
+    const std::uint64_t hash = pages_.hash(*entry);
+    if (hash != 0 && owner_.given_hash(entry->id) == hash) {
+      begin_anew(entry->id, now_ms);
+      hash_ = hash;
+      return;
+    }
+    last = entry->id;
+  }
+  if (last && *last > owner_.oldest_given()) {
+    search_from_ = last->previous();
+    search_fork(now_ms);
+  } else {
+    begin_anew(std::nullopt, now_ms);
+  }
+}
+
+void StreamReader::begin_anew(std::optional<StreamId> fork, std::uint64_t now_ms) {
+  position_ = reset_position(reason_, facts_, fork);
+  hash_ = 0;
+  has_more_ = true;
+  owner_.on_broken(reason_, facts_, fork, now_ms);
+  finish(now_ms);
+}
+
+bool StreamReader::give(ReplyView entries, std::uint64_t now_ms) {
+  std::size_t count = 0;
+  std::size_t given = 0;
+  for (const ReplyView element : entries) {
+    const std::optional<StreamEntryView> entry = view_entry(element);
+    const bool is_last = count == 0 && entry && entry->id == position_;
+    if (!entry || (entry->id <= position_ && !is_last)) {
+      refuse(kStrangeAnswer, now_ms);
+      return false;
+    }
+    ++count;
+    if (entry->is_cut && given != 0) {  // not because it is too large: the answer as a whole was. It comes first in the next
+      size_.note(entry->bytes);
+      has_more_ = true;
+      return true;
+    }
+    if (!is_last) {
+      ++given;
+      position_ = entry->id;
+      hash_ = pages_.hash(*entry);
+      size_.note(entry->bytes);
+      owner_.on_entry(*entry, hash_, now_ms);
+    }
+  }
+  has_more_ = count >= asked_count_;
+  return true;
+}
+
+bool StreamReader::take(StreamId from, ReplyView entries, std::uint64_t now_ms) {
+  if (!is_located_ || state_ != State::idle || from != position_) {
+    return false;
+  }
+  asked_count_ = SIZE_MAX;
+  return give(entries, now_ms);
+}
+
+void StreamReader::finish(std::uint64_t now_ms) {
+  state_ = State::idle;
+  if (!has_more_) {
+    confirmed_ms_ = asked_ms_;
+    owner_.on_caught_up(now_ms);
+  }
+  if (has_more_ || is_due_again_) {
+    read(now_ms);
+  }
+}
+
+void StreamReader::refuse(std::string_view error, std::uint64_t now_ms) {
+  state_ = State::idle;
+  is_due_again_ = false;
+  confirmed_ms_.reset();
+  owner_.on_refused(error, now_ms);
+}
+
+}  // namespace sse

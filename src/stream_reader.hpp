@@ -1,0 +1,111 @@
+// Reads one Redis stream as it grows, and proves with each read that it continues the last.
+//
+// A read begins at the entry that was read last: as long as that is still the first of the answer, nothing after it can be missing,
+// because trimming removes the oldest. When it is not, the stream as a whole is asked, in one transaction with the entries, and judged.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "continuity.hpp"
+#include "redis_session.hpp"
+#include "stream_page.hpp"
+
+namespace sse {
+
+class StreamReaderOwner {
+ public:
+  // The stream was found, and is read from its end on.
+  virtual void on_located(std::uint64_t now_ms) = 0;
+  // The next entry. The reader's position is behind it.
+  virtual void on_entry(const StreamEntryView& entry, std::uint64_t hash, std::uint64_t now_ms) = 0;
+  // Everything that was there when it was asked has been given.
+  virtual void on_caught_up(std::uint64_t now_ms) = 0;
+  // Entries may be missing, or what was given is not what the stream holds: it goes on from the reader's position, which is new.
+  // `fork`: the newest entry that was given and is still there, if one is known.
+  virtual void on_broken(Continuity reason, const StreamFacts& facts, std::optional<StreamId> fork, std::uint64_t now_ms) = 0;
+  // Redis refused; nothing is under way any more.
+  virtual void on_refused(std::string_view error, std::uint64_t now_ms) = 0;
+  // What is known of entries that were given.
+  virtual std::optional<std::uint64_t> given_hash(StreamId id) const = 0;
+  virtual StreamId oldest_given() const = 0;
+
+ protected:
+  ~StreamReaderOwner() = default;
+};
+
+class StreamReader final : private redis::ReplyHandler {
+ public:
+  // All must outlive the reader.
+  StreamReader(const std::string& key, StreamReaderOwner& owner, redis::Session& session, const StreamPages& pages)
+      : key_(key), owner_(owner), session_(session), pages_(pages) {}
+
+  bool is_located() const { return is_located_; }
+  StreamId position() const { return position_; }
+  // Of the newest entries, for how many may be asked at once; 0: not known.
+  std::size_t largest_entry_bytes() const { return size_.bytes(); }
+  const EntrySize& entry_size() const { return size_; }
+
+  // Asks what is new, now or when the answer that is awaited has come. Does nothing without a connection.
+  void read(std::uint64_t now_ms);
+  bool is_reading() const { return state_ != State::idle; }
+  // Takes entries that came in another way, if they begin right after the position and nothing is under way; false: they were not taken.
+  bool take(StreamId from, redis::ReplyView entries, std::uint64_t now_ms);
+
+  // The connection broke: no answer will come.
+  void connection_lost();
+  // Answers are under way to it: it must live until they have come or the connection is lost.
+  bool is_awaited() const { return in_flight_ != 0; }
+
+  // When what it knows was all there was; nothing: never yet, or not since the connection broke.
+  std::optional<std::uint64_t> confirmed_ms() const { return confirmed_ms_; }
+
+ private:
+  enum class State : std::uint8_t { idle, locating, reading, judging, searching };
+
+  void on_reply(const redis::Request& request, redis::ReplyView reply, std::uint64_t now_ms) override;
+  void ask(redis::RequestKind kind, std::initializer_list<std::string_view> arguments, std::uint64_t now_ms);
+  void locate(std::uint64_t now_ms);
+  void judge(std::uint64_t now_ms);
+  void on_location(redis::ReplyView reply, std::uint64_t now_ms);
+  void on_read(redis::ReplyView reply, std::uint64_t now_ms);
+  void on_judged(redis::ReplyView reply, std::uint64_t now_ms);
+  void search_fork(std::uint64_t now_ms);
+  void on_search(redis::ReplyView reply, std::uint64_t now_ms);
+  // The first entry of a page is the one at the position, the only one that can be next, another one, or has the same id and other bytes.
+  enum class First : std::uint8_t { same, next, other, changed };
+  First compare_first(redis::ReplyView entries);
+  std::uint64_t last_entry_hash(redis::ReplyView info) const;
+  // Gives the entries after the position. False when the page makes no sense.
+  bool give(redis::ReplyView entries, std::uint64_t now_ms);
+  void finish(std::uint64_t now_ms);
+  void refuse(std::string_view error, std::uint64_t now_ms);
+  void begin_anew(std::optional<StreamId> fork, std::uint64_t now_ms);
+
+  const std::string& key_;
+  StreamReaderOwner& owner_;
+  redis::Session& session_;
+  const StreamPages& pages_;
+
+  bool is_located_ = false;
+  StreamId position_;
+  std::uint64_t hash_ = 0;  // of the entry at the position; 0: not known
+  EntrySize size_;
+
+  State state_ = State::idle;
+  bool is_due_again_ = false;  // it was told to read meanwhile
+  bool has_more_ = false;      // than what was answered
+  std::uint32_t in_flight_ = 0;
+  std::uint64_t asked_ms_ = 0;
+  std::size_t asked_count_ = 0;
+  std::optional<std::uint64_t> confirmed_ms_;
+  std::string transaction_error_;
+  Continuity reason_ = Continuity::continuous;  // while searching
+  StreamFacts facts_;
+  StreamId search_from_;
+};
+
+}  // namespace sse

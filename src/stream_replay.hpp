@@ -1,0 +1,107 @@
+// Reads the past of one stream for those who come back to it: one walk, up from the oldest position that somebody waits at, page by page.
+// Others join as it passes by theirs. Each page begins at the entry that the last one ended with, which proves that nothing is missing in
+// between; where it has gone, the stream as a whole is judged.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <initializer_list>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "continuity.hpp"
+#include "list.hpp"
+#include "redis_session.hpp"
+#include "stream_page.hpp"
+#include "subscription.hpp"
+
+namespace sse {
+
+class StreamReplayOwner {
+ public:
+  // False: the live end of the stream is being asked for; the replay goes on when it is known.
+  virtual bool is_live_known(std::uint64_t now_ms) = 0;
+  // The stream does not go as far as live reading has come: it is to be asked again.
+  virtual void doubt_live(std::uint64_t now_ms) = 0;
+  // Those who wait where the live log can tell what comes next go live, and those of whom the last walk has come by join it. True when
+  // somebody has joined.
+  virtual bool serve_from_window(std::uint64_t now_ms) = 0;
+  // A walk begins at this position.
+  virtual void begin_replay(StreamId position) = 0;
+  // Most entries that all who take part may still be given; above 0.
+  virtual std::size_t most_to_replay() const = 0;
+  // Who waits for the walk to come by.
+  virtual List<Subscription>& parked() = 0;
+  // Those who wait behind a full socket are left alone.
+  virtual bool can_read(const Subscription& subscription) const = 0;
+  // The position that live reading has reached: the walk goes no further.
+  virtual StreamId live_position() const = 0;
+  virtual const EntrySize& entry_size() const = 0;
+
+  // Takes it in from where it is parked: it gets what the walk reads from now on.
+  virtual void join(Subscription& subscription) = 0;
+  // The next entry, for all who have joined.
+  virtual void replay(const StreamEntryView& entry, std::uint64_t now_ms) = 0;
+  // The parked subscription's position is void, and replaced by one that is not; it is told.
+  virtual void reset(Subscription& subscription, Continuity reason, const StreamFacts& facts, std::uint64_t now_ms) = 0;
+  // The same for all who have joined: the walk goes on from `position`.
+  virtual void reset_joined(Continuity reason, const StreamFacts& facts, StreamId position, std::uint64_t now_ms) = 0;
+  // Those who have been given all that the walk has read, up to `position`, go on live if they can. What is left of those who have joined:
+  // nobody; some who have been given all, and want more; some who are being given it; or none but those who can take nothing now.
+  enum class Joined : std::uint8_t { none, waiting, reading, blocked };
+  virtual Joined settle(StreamId position, std::uint64_t now_ms) = 0;
+  // All who have joined are parked.
+  virtual void park_joined(std::uint64_t now_ms) = 0;
+  virtual void on_refused(std::string_view error, std::uint64_t now_ms) = 0;
+
+ protected:
+  ~StreamReplayOwner() = default;
+};
+
+class StreamReplay final : private redis::ReplyHandler {
+ public:
+  // All must outlive the replay.
+  StreamReplay(const std::string& key, StreamReplayOwner& owner, redis::Session& session, const StreamPages& pages)
+      : key_(key), owner_(owner), session_(session), pages_(pages) {}
+
+  // Goes on: begins a walk if there is none and somebody waits, or reads the next page if somebody has taken the last. To be called
+  // whenever one of these may have become true.
+  void go_on(std::uint64_t now_ms);
+
+  // The connection broke: no answer will come.
+  void connection_lost();
+  // Answers are under way to it: it must live until they have come or the connection is lost.
+  bool is_awaited() const { return in_flight_ != 0; }
+
+ private:
+  using Parked = std::vector<Subscription*>;
+
+  void on_reply(const redis::Request& request, redis::ReplyView reply, std::uint64_t now_ms) override;
+  void ask(redis::RequestKind kind, std::initializer_list<std::string_view> arguments, std::uint64_t now_ms);
+  const Subscription* oldest_parked() const;
+  void reset_outside(const StreamFacts& facts, std::uint64_t now_ms);
+  void ask_page(std::uint64_t now_ms);
+  void on_page(redis::ReplyView entries, const StreamFacts* facts, std::uint64_t now_ms);
+  // Those who wait at or beyond where the walk is, in their order.
+  Parked parked_ahead() const;
+  void refuse(std::string_view error, std::uint64_t now_ms);
+
+  const std::string& key_;
+  StreamReplayOwner& owner_;
+  redis::Session& session_;
+  const StreamPages& pages_;
+
+  bool is_walking_ = false;
+  StreamId at_;               // everything up to it was read, for those who have joined
+  bool needs_facts_ = false;  // the next page is to come with what the stream is as a whole
+  bool is_asking_ = false;
+  StreamId bound_;  // of the page that is awaited
+  std::size_t asked_count_ = 0;
+  std::size_t most_ = 0;  // entries of the page that may be given
+  std::uint32_t in_flight_ = 0;
+  std::string transaction_error_;
+};
+
+}  // namespace sse
