@@ -46,6 +46,7 @@ bool ChannelSpec::add_part(ngx_conf_t* cf, std::string_view text, bool is_variab
 }
 
 bool ChannelSpec::compile(ngx_conf_t* cf, const ngx_str_t& text, Form form, std::string& error) {
+  text_ = text;
   form_ = form;
   std::string_view rest = view(text);
   if (form == Form::one && rest.substr(0, kPatternPrefix.size()) == kPatternPrefix) {
@@ -86,11 +87,20 @@ bool ChannelSpec::evaluate(ngx_http_request_t* r, RequestedChannels& channels, s
       name += view(value);
     }
   }
+  return add(channels, name, error);
+}
+
+bool ChannelSpec::add_fixed(RequestedChannels& channels, std::string& error) const {
+  const bool is_fixed = parts_.size() == 1 && !parts_.front().is_variable;
+  return !is_fixed || add(channels, view(parts_.front().value.value), error);
+}
+
+bool ChannelSpec::add(RequestedChannels& channels, std::string_view text, std::string& error) const {
   if (form_ == Form::one) {
-    return channels.add(kind_, name, error);
+    return channels.add(kind_, text, error);
   }
   std::vector<std::string_view> names;
-  if (!split_channel_list(name, names)) {
+  if (!split_channel_list(text, names)) {
     error = "channel list has an empty name";
     return false;
   }

@@ -15,10 +15,16 @@ class ChannelSpec {
  public:
   enum class Form : std::uint8_t { one, list };
 
+  const ngx_str_t& text() const { return text_; }  // of the argument
   Form form() const { return form_; }
+  TopicKind kind() const { return kind_; }
 
   // False when the text is wrong: `error` says why and what is allowed, or is empty when nginx has logged it.
   bool compile(ngx_conf_t* cf, const ngx_str_t& text, Form form, std::string& error);
+
+  // Adds the channels that are the same for every request: those without a variable. False when there is something wrong: `error` says
+  // what.
+  bool add_fixed(RequestedChannels& channels, std::string& error) const;
 
   // Adds the request's channels. False when there is something wrong: `error` says what to the client, or is empty when a variable could
   // not be had.
@@ -30,8 +36,10 @@ class ChannelSpec {
     ngx_http_complex_value_t value;
   };
 
+  bool add(RequestedChannels& channels, std::string_view text, std::string& error) const;
   bool add_part(ngx_conf_t* cf, std::string_view text, bool is_variable);
 
+  ngx_str_t text_{};
   Form form_ = Form::one;
   TopicKind kind_ = TopicKind::channel;
   std::vector<Part> parts_;

@@ -15,6 +15,31 @@ constexpr ngx_uint_t kMaxWorkerChannels = 100'000;
 constexpr size_t kZoneBytes = 32 * 1024 * 1024;
 constexpr size_t kBufferTotalBytes = 256 * 1024 * 1024;
 
+// Null, and logged, where no request could be served.
+const DurableOptions* durable_options(ngx_conf_t* cf, const LocConf& conf) {
+  RequestedChannels fixed(0, ChannelType::stream);
+  for (const ChannelSpec& spec : *conf.channels) {
+    const char* const directive = spec.form() == ChannelSpec::Form::list ? "sse_subscribe_list" : "sse_subscribe";
+    std::string error = "a pattern is of type \"pubsub\" only";
+    if (spec.kind() == TopicKind::pattern || !spec.add_fixed(fixed, error)) {
+      ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "invalid value \"%V\" in \"%s\" with \"sse_channel_type\" stream: %s", &spec.text(),
+                         directive, error.c_str());
+      return nullptr;
+    }
+  }
+  if (conf.max_replay != 0 && conf.start_last > conf.max_replay) {
+    ngx_conf_log_error(NGX_LOG_WARN, cf, 0, "\"sse_start\" last=%ui is above \"sse_max_replay\" %ui: so many are never replayed",
+                       conf.start_last, conf.max_replay);
+  }
+  auto* options = create_in<DurableOptions>(cf->pool);
+  if (options != nullptr) {
+    options->start = static_cast<Start>(conf.start);
+    options->last = conf.start_last;
+    options->max_replay = conf.max_replay;
+  }
+  return options;
+}
+
 // What merge_loc_conf does for a location that has channels.
 bool complete(ngx_conf_t* cf, LocConf& conf) {
   if (conf.broker_url.len == 0) {
@@ -49,6 +74,13 @@ bool complete(ngx_conf_t* cf, LocConf& conf) {
   if (main->buffer_total_bytes != 0 && conf.buffer_bytes > main->buffer_total_bytes) {
     ngx_conf_log_error(NGX_LOG_WARN, cf, 0, "\"sse_buffer_total\" %uz is below \"sse_buffer_size\" %uz, which is never reached",
                        main->buffer_total_bytes, conf.buffer_bytes);
+  }
+
+  if (static_cast<ChannelType>(conf.channel_type) == ChannelType::stream) {
+    conf.durable = durable_options(cf, conf);
+    if (conf.durable == nullptr) {
+      return false;
+    }
   }
 
   auto* reading = create_in<ReadOptions>(cf->pool);
@@ -115,6 +147,10 @@ void* create_loc_conf(ngx_conf_t* cf) {
   }
   conf->broker_connect_timeout_ms = NGX_CONF_UNSET_MSEC;
   conf->broker_read_timeout_ms = NGX_CONF_UNSET_MSEC;
+  conf->channel_type = NGX_CONF_UNSET_UINT;
+  conf->start = NGX_CONF_UNSET_UINT;
+  conf->max_replay = NGX_CONF_UNSET_UINT;
+  conf->last_event_id = static_cast<ngx_http_complex_value_t*>(NGX_CONF_UNSET_PTR);
   conf->payload = NGX_CONF_UNSET_UINT;
   conf->default_event_kind = NGX_CONF_UNSET_UINT;
   conf->greeting = static_cast<ngx_http_complex_value_t*>(NGX_CONF_UNSET_PTR);
@@ -146,6 +182,14 @@ char* merge_loc_conf(ngx_conf_t* cf, void* parent, void* child) {
   }
   ngx_conf_merge_msec_value(conf->broker_connect_timeout_ms, prev->broker_connect_timeout_ms, 5000);
   ngx_conf_merge_msec_value(conf->broker_read_timeout_ms, prev->broker_read_timeout_ms, 5000);
+
+  ngx_conf_merge_uint_value(conf->channel_type, prev->channel_type, static_cast<ngx_uint_t>(ChannelType::pubsub));
+  if (conf->start == NGX_CONF_UNSET_UINT) {
+    conf->start_last = prev->start_last;
+  }
+  ngx_conf_merge_uint_value(conf->start, prev->start, static_cast<ngx_uint_t>(Start::live));
+  ngx_conf_merge_uint_value(conf->max_replay, prev->max_replay, DurableOptions().max_replay);
+  ngx_conf_merge_ptr_value(conf->last_event_id, prev->last_event_id, nullptr);
 
   ngx_conf_merge_uint_value(conf->payload, prev->payload, static_cast<ngx_uint_t>(PayloadForm::text));
   if (conf->default_event_kind == NGX_CONF_UNSET_UINT) {

@@ -6,6 +6,7 @@
 
 #include "broker_conf.hpp"
 #include "channel_spec.hpp"
+#include "durable_options.hpp"
 #include "encoding.hpp"
 #include "limit_conn.hpp"
 #include "ngx.hpp"
@@ -39,6 +40,12 @@ struct LocConf {
   ngx_msec_t broker_connect_timeout_ms;
   ngx_msec_t broker_read_timeout_ms;
 
+  ngx_uint_t channel_type;                  // a ChannelType
+  ngx_uint_t start;                         // a Start
+  ngx_uint_t start_last;                    // entries, with Start::last
+  ngx_uint_t max_replay;                    // entries; 0: off
+  ngx_http_complex_value_t* last_event_id;  // null: the header, else the argument
+
   ngx_uint_t payload;             // a PayloadForm
   ngx_uint_t default_event_kind;  // a DefaultEvent::Kind
   ngx_str_t default_event_name;
@@ -63,6 +70,7 @@ struct LocConf {
 
   BrokerConf* broker;  // set by the merge where there are channels, and so is what follows
   const ReadOptions* reading;
+  const DurableOptions* durable;  // null: not of type "stream"
   const SubscriberOptions* subscriber;
   ngx_str_t server_name;
   ngx_str_t location_name;

@@ -2,6 +2,7 @@
 #include <cstddef>
 
 #include "conf.hpp"
+#include "decimal.hpp"
 #include "event.hpp"
 #include "fence.hpp"
 #include "retry_later.hpp"
@@ -15,34 +16,49 @@ namespace {
 
 char kTwoHandlers[] = "cannot share a location: \"sse_subscribe\", \"sse_subscribe_list\" and \"sse_retry_later\" answer requests";
 
-char* set_payload(ngx_conf_t* cf, ngx_command_t* cmd, void* data) {
-  auto* conf = static_cast<LocConf*>(data);
-  if (conf->payload != NGX_CONF_UNSET_UINT) {
-    return kDuplicate;
-  }
-  const std::string_view text = view(argument(cf, 1));
-  if (text == "text") {
-    conf->payload = static_cast<ngx_uint_t>(PayloadForm::text);
-  } else if (text == "json") {
-    conf->payload = static_cast<ngx_uint_t>(PayloadForm::json);
-  } else if (text == "event") {
-    conf->payload = static_cast<ngx_uint_t>(PayloadForm::event);
-  } else {
-    return invalid(cf, cmd, argument(cf, 1), "\"text\", \"json\" or \"event\" is allowed");
-  }
-  return NGX_CONF_OK;
+template <class Enum>
+constexpr ngx_uint_t number(Enum value) {
+  return static_cast<ngx_uint_t>(value);
 }
 
-char* set_slow_subscriber(ngx_conf_t* cf, ngx_command_t* cmd, void* data) {
+ngx_conf_enum_t payload_forms[] = {
+    {ngx_string("text"), number(PayloadForm::text)},
+    {ngx_string("json"), number(PayloadForm::json)},
+    {ngx_string("event"), number(PayloadForm::event)},
+    {ngx_null_string, 0},
+};
+
+ngx_conf_enum_t channel_types[] = {
+    {ngx_string("pubsub"), number(ChannelType::pubsub)},
+    {ngx_string("stream"), number(ChannelType::stream)},
+    {ngx_null_string, 0},
+};
+
+ngx_conf_enum_t slow_policies[] = {
+    {ngx_string("close"), number(SlowPolicy::close)},
+    {ngx_string("skip"), number(SlowPolicy::skip)},
+    {ngx_null_string, 0},
+};
+
+char* set_start(ngx_conf_t* cf, ngx_command_t* cmd, void* data) {
   auto* conf = static_cast<LocConf*>(data);
-  if (conf->slow != NGX_CONF_UNSET_UINT) {
+  constexpr std::string_view kLast = "last=";
+  constexpr std::size_t kMostLast = 1000;
+  if (conf->start != NGX_CONF_UNSET_UINT) {
     return kDuplicate;
   }
   const std::string_view text = view(argument(cf, 1));
-  if (text != "close" && text != "skip") {
-    return invalid(cf, cmd, argument(cf, 1), "\"close\" or \"skip\" is allowed");
+  std::size_t last = 0;
+  Start start = Start::last;
+  if (text == "new") {
+    start = Start::live;
+  } else if (text == "oldest") {
+    start = Start::oldest;
+  } else if (text.substr(0, kLast.size()) != kLast || !parse_decimal(text.substr(kLast.size()), last) || last == 0 || last > kMostLast) {
+    return invalid(cf, cmd, argument(cf, 1), "\"new\", \"oldest\" or \"last=\" with a number from 1 to 1000 is allowed");
   }
-  conf->slow = static_cast<ngx_uint_t>(text == "skip" ? SlowPolicy::skip : SlowPolicy::close);
+  conf->start = number(start);
+  conf->start_last = last;
   return NGX_CONF_OK;
 }
 
@@ -64,7 +80,7 @@ char* set_default_event(ngx_conf_t* cf, ngx_command_t* cmd, void* data) {
   } else {
     conf->default_event_name = text;
   }
-  conf->default_event_kind = static_cast<ngx_uint_t>(kind);
+  conf->default_event_kind = number(kind);
   return NGX_CONF_OK;
 }
 
@@ -169,7 +185,8 @@ constexpr ngx_uint_t kEverywhere = NGX_HTTP_MAIN_CONF | NGX_HTTP_SRV_CONF | NGX_
 
 }  // namespace
 
-#define SSE_LOC(field) NGX_HTTP_LOC_CONF_OFFSET, offsetof(LocConf, field), nullptr
+#define SSE_CHOICE(field, words) NGX_HTTP_LOC_CONF_OFFSET, offsetof(LocConf, field), words
+#define SSE_LOC(field) SSE_CHOICE(field, nullptr)
 #define SSE_MAIN(field) NGX_HTTP_MAIN_CONF_OFFSET, offsetof(MainConf, field), nullptr
 
 ngx_command_t commands[] = {
@@ -181,7 +198,12 @@ ngx_command_t commands[] = {
     {ngx_string("sse_broker_connect_timeout"), kEverywhere | NGX_CONF_TAKE1, set_time, SSE_LOC(broker_connect_timeout_ms)},
     {ngx_string("sse_broker_read_timeout"), kEverywhere | NGX_CONF_TAKE1, set_time, SSE_LOC(broker_read_timeout_ms)},
 
-    {ngx_string("sse_payload"), kEverywhere | NGX_CONF_TAKE1, set_payload, SSE_LOC(payload)},
+    {ngx_string("sse_channel_type"), kEverywhere | NGX_CONF_TAKE1, fenced<set_choice>, SSE_CHOICE(channel_type, channel_types)},
+    {ngx_string("sse_start"), kEverywhere | NGX_CONF_TAKE1, set_start, SSE_LOC(start)},
+    {ngx_string("sse_max_replay"), kEverywhere | NGX_CONF_TAKE1, set_number_or_off, SSE_LOC(max_replay)},
+    {ngx_string("sse_last_event_id"), kEverywhere | NGX_CONF_TAKE1, ngx_http_set_complex_value_slot, SSE_LOC(last_event_id)},
+
+    {ngx_string("sse_payload"), kEverywhere | NGX_CONF_TAKE1, fenced<set_choice>, SSE_CHOICE(payload, payload_forms)},
     {ngx_string("sse_default_event"), kEverywhere | NGX_CONF_TAKE1, set_default_event, SSE_LOC(default_event_kind)},
     {ngx_string("sse_reset_event"), kEverywhere | NGX_CONF_TAKE1, set_reset_event, SSE_LOC(reset_event)},
     {ngx_string("sse_greeting"), kEverywhere | NGX_CONF_TAKE1, ngx_http_set_complex_value_slot, SSE_LOC(greeting)},
@@ -195,7 +217,7 @@ ngx_command_t commands[] = {
     {ngx_string("sse_max_channels"), kEverywhere | NGX_CONF_TAKE1, set_number_or_off, SSE_LOC(max_channels)},
     {ngx_string("sse_max_subscribers"), kEverywhere | NGX_CONF_TAKE1, set_number_or_off, SSE_LOC(max_subscribers)},
     {ngx_string("sse_max_lifetime"), kEverywhere | NGX_CONF_TAKE12, set_jittered_time_or_off, SSE_LOC(max_lifetime)},
-    {ngx_string("sse_slow_subscriber"), kEverywhere | NGX_CONF_TAKE1, set_slow_subscriber, SSE_LOC(slow)},
+    {ngx_string("sse_slow_subscriber"), kEverywhere | NGX_CONF_TAKE1, fenced<set_choice>, SSE_CHOICE(slow, slow_policies)},
     {ngx_string("sse_direct"), kEverywhere | NGX_CONF_TAKE1, set_flag, SSE_LOC(direct)},
     {ngx_string("sse_compact"), kEverywhere | NGX_CONF_TAKE1, set_flag, SSE_LOC(compact)},
     {ngx_string("sse_limit_conn"), kEverywhere | NGX_CONF_TAKE12, fenced<set_limit_conn>, SSE_LOC(limit_conn)},

@@ -1,11 +1,14 @@
 // One broker as one worker has it: a subscription connection, a command connection, and what is read through them.
 #pragma once
 
+#include "durable_options.hpp"
 #include "hub.hpp"
+#include "lane_link.hpp"
 #include "logger.hpp"
 #include "loop_event.hpp"
 #include "pubsub_source.hpp"
 #include "redis_link.hpp"
+#include "stream_source.hpp"
 
 namespace sse::ngx {
 
@@ -14,7 +17,7 @@ class RedisBroker final : private Logger {
   // Connects at once, so that the log tells of a wrong address or password before the first subscriber comes.
   RedisBroker(const BrokerConf& conf, Hub& hub);
 
-  Source& source() { return source_; }
+  Source& source(ChannelType type) { return type == ChannelType::stream ? static_cast<Source&>(streams_) : source_; }
 
   // Leaves Redis for good.
   void stop();
@@ -22,12 +25,13 @@ class RedisBroker final : private Logger {
  private:
   struct LinkOwner final : RedisLinkOwner {
     LinkOwner(RedisBroker& owner, void (PubsubSource::*told)()) : broker(owner), lost(told) {}
-    void link_lost() override { (broker.source_.*lost)(); }
+    void link_lost() override;
     RedisBroker& broker;
     void (PubsubSource::*lost)();
   };
 
   static PubsubOptions pubsub_options(const BrokerConf& conf);
+  static LanesOptions lanes_options(const BrokerConf& conf);
 
   void log(LogLevel level, std::string_view message) override;
   void tick();
@@ -39,6 +43,8 @@ class RedisBroker final : private Logger {
   RedisLink subscription_link_;
   RedisLink command_link_;
   PubsubSource source_;
+  LaneLinks lanes_;
+  StreamSource streams_;
   ngx_msec_t tick_ms_;
   LoopEvent tick_timer_ = LoopEvent::calling<RedisBroker, &RedisBroker::tick>(this);
 };

@@ -7,6 +7,7 @@
 #include "compact_stream.hpp"
 #include "frame.hpp"
 #include "response_head.hpp"
+#include "start_id.hpp"
 #include "transport.hpp"
 #include "worker.hpp"
 
@@ -33,12 +34,27 @@ RequestStream::RequestStream(ngx_http_request_t* r, Worker& worker, Source& sour
                              ConnectionPlace place)
     : Stream(worker, source, loc_conf(r)), r_(r), filter_writer_(r), direct_writer_(r->connection) {
   subscriber_ = std::make_unique<Subscriber>(*this, *conf_.subscriber, *conf_.reading, channels.size());
+  if (conf_.durable != nullptr) {
+    make_durable(channels);
+  }
   place_ = std::move(place);
   worker_.streams().push_back(*this);
   worker_.admission().stream_begins();
   for (std::size_t i = 0; i < channels.size(); ++i) {
     source_.add(*subscriber_, i, channels[i].kind, channels[i].name, now_ms());
   }
+}
+
+void RequestStream::make_durable(const std::vector<ChannelName>& channels) {
+  std::string_view cursor;
+  if (!find_start_id(r_, cursor)) {
+    throw std::bad_alloc();
+  }
+  std::vector<std::string_view> names;
+  for (const ChannelName& channel : channels) {
+    names.emplace_back(channel.name);
+  }
+  subscriber_->make_durable(*conf_.durable, names, cursor);
 }
 
 void RequestStream::start() {

@@ -63,6 +63,7 @@ class RequestStream final : public Stream,
   void keep_names();
   void leave_request();
   bool send_header();
+  void make_durable(const std::vector<ChannelName>& channels);
   bool append_preamble(std::string& bytes);
 
   ngx_http_request_t* r_;

@@ -1,5 +1,7 @@
 #include "setters.hpp"
 
+#include <string>
+
 namespace sse::ngx {
 
 namespace {
@@ -17,6 +19,16 @@ bool parse_time(const ngx_str_t& text, ngx_msec_t& ms) {
   }
   ms = static_cast<ngx_msec_t>(parsed);
   return true;
+}
+
+// The words of a choice as a sentence has them: "a", "b" or "c".
+std::string enumerate(const ngx_conf_enum_t* words) {
+  std::string text;
+  for (const ngx_conf_enum_t* word = words; word->name.len != 0; ++word) {
+    const bool is_last = word[1].name.len == 0;
+    text.append(word == words ? "" : (is_last ? " or " : ", ")).append("\"").append(view(word->name)).append("\"");
+  }
+  return text;
 }
 
 bool is_off(const ngx_str_t& text) { return view(text) == "off"; }
@@ -93,6 +105,21 @@ char* set_flag(ngx_conf_t* cf, ngx_command_t* cmd, void* conf) {
   }
   value = view(text) == "on" ? 1 : 0;
   return NGX_CONF_OK;
+}
+
+char* set_choice(ngx_conf_t* cf, ngx_command_t* cmd, void* conf) {
+  auto& value = field<ngx_uint_t>(cmd, conf);
+  if (value != NGX_CONF_UNSET_UINT) {
+    return kDuplicate;
+  }
+  const auto* words = static_cast<const ngx_conf_enum_t*>(cmd->post);
+  for (const ngx_conf_enum_t* word = words; word->name.len != 0; ++word) {
+    if (view(word->name) == view(argument(cf, 1))) {
+      value = word->value;
+      return NGX_CONF_OK;
+    }
+  }
+  return invalid(cf, cmd, argument(cf, 1), (enumerate(words) + " is allowed").c_str());
 }
 
 char* set_jittered_time(ngx_conf_t* cf, ngx_command_t* cmd, void* conf) {

@@ -28,6 +28,7 @@ char* set_time_or_off(ngx_conf_t* cf, ngx_command_t* cmd, void* conf);    // ngx
 char* set_size_or_off(ngx_conf_t* cf, ngx_command_t* cmd, void* conf);    // size_t, bytes
 char* set_number_or_off(ngx_conf_t* cf, ngx_command_t* cmd, void* conf);  // ngx_uint_t
 char* set_flag(ngx_conf_t* cf, ngx_command_t* cmd, void* conf);           // ngx_flag_t
+char* set_choice(ngx_conf_t* cf, ngx_command_t* cmd, void* conf);  // ngx_uint_t: the value of a word in cmd->post, an ngx_conf_enum_t[]
 
 // JitteredTime: a time with an optional "jitter=time".
 char* set_jittered_time(ngx_conf_t* cf, ngx_command_t* cmd, void* conf);

@@ -1,8 +1,18 @@
 #include "start_id.hpp"
 
+#include "conf.hpp"
+
 namespace sse::ngx {
 
 bool find_start_id(ngx_http_request_t* r, std::string_view& id) {
+  if (ngx_http_complex_value_t* configured = loc_conf(r).last_event_id) {
+    ngx_str_t value;
+    if (ngx_http_complex_value(r, configured, &value) != NGX_OK) {
+      return false;
+    }
+    id = view(value);
+    return true;
+  }
   static ngx_str_t header = ngx_string("http_last_event_id");
   static ngx_str_t argument = ngx_string("arg_last_event_id");
   for (ngx_str_t* name : {&header, &argument}) {

@@ -60,7 +60,7 @@ ngx_int_t subscribe(ngx_http_request_t* r) {
     return refuse_request(r, "an event stream takes no request body");
   }
 
-  RequestedChannels requested(conf.max_channels);
+  RequestedChannels requested(conf.max_channels, static_cast<ChannelType>(conf.channel_type));
   std::string error;
   for (const ChannelSpec& spec : *conf.channels) {
     if (!spec.evaluate(r, requested, error)) {
@@ -78,7 +78,7 @@ ngx_int_t subscribe(ngx_http_request_t* r) {
   if (worker->is_draining()) {
     return send_away(r, conf.retry, CloseReason::drain);
   }
-  Source& source = worker->broker(*conf.broker).source();
+  Source& source = worker->broker(*conf.broker).source(static_cast<ChannelType>(conf.channel_type));
   ConnectionPlace place;
   if (!worker->admission().admits(r, source, channels, place)) {
     return send_away(r, conf.retry, CloseReason::limit);

@@ -12,6 +12,13 @@ constexpr std::size_t kFew = 32;  // faster compared one by one than looked up
 
 }  // namespace
 
+RequestedChannels::RequestedChannels(std::size_t limit, ChannelType type) : limit_(limit) {
+  if (type == ChannelType::stream && (limit == 0 || limit > kMaxDurableChannels)) {
+    limit_ = kMaxDurableChannels;
+    of_type_ = " of type \"stream\"";
+  }
+}
+
 bool RequestedChannels::add(TopicKind kind, std::string_view name, std::string& error) {
   if (const char* wrong = channel_name_error(name)) {
     error = std::string("channel name ") + wrong;
@@ -22,7 +29,7 @@ bool RequestedChannels::add(TopicKind kind, std::string_view name, std::string& 
     return true;
   }
   if (limit_ != 0 && channels_.size() == limit_) {
-    error = "too many channels: at most " + std::to_string(limit_) + " are allowed on one connection";
+    error = "too many channels: at most " + std::to_string(limit_) + of_type_ + " are allowed on one connection";
     return false;
   }
   channels_.push_back(std::move(channel));

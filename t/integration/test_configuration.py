@@ -1,5 +1,7 @@
 """A wrong directive stops nginx -t and says what is wrong; a right one is inherited."""
 
+import re
+
 import pytest
 
 CONF = """
@@ -38,6 +40,17 @@ ACCEPTED = [
     "sse_broker_connect_timeout 200ms;",
     "sse_broker_read_timeout 1m;",
     "sse_open_timeout 10s;",
+    "sse_channel_type pubsub;",
+    "sse_channel_type stream;",
+    "sse_start new;",
+    "sse_start oldest;",
+    "sse_start last=1;",
+    "sse_start last=1000;",
+    "sse_max_replay 100;",
+    "sse_max_replay off;",
+    "sse_max_replay 0;",
+    "sse_last_event_id $arg_from;",
+    'sse_last_event_id "$arg_ms-$cookie_seq";',
     "sse_payload text;",
     "sse_payload json;",
     "sse_payload event;",
@@ -116,6 +129,19 @@ REFUSED = [
     ("sse_broker_connect_timeout 0;", ["0"]),
     ("sse_broker_read_timeout 1y;", ["1y"]),
     ("sse_open_timeout soon;", ["soon"]),
+    ("sse_channel_type list;", ["list", "pubsub", "stream"]),
+    ("sse_channel_type;", ["invalid number of arguments"]),
+    ("sse_start now;", ["now", "new", "oldest", "last="]),
+    ("sse_start last;", ['"last"', "1 to 1000"]),
+    ("sse_start last=;", ['"last="', "1 to 1000"]),
+    ("sse_start last=0;", ["last=0", "1 to 1000"]),
+    ("sse_start last=1001;", ["last=1001", "1 to 1000"]),
+    ("sse_start last=-1;", ["last=-1", "1 to 1000"]),
+    ("sse_start last=1x;", ["last=1x", "1 to 1000"]),
+    ("sse_start last=18446744073709551617;", ["last=18446744073709551617", "1 to 1000"]),
+    ("sse_max_replay all;", ["all", "off"]),
+    ("sse_max_replay -1;", ["-1"]),
+    ("sse_last_event_id;", ["invalid number of arguments"]),
     ("sse_payload xml;", ["xml", "text", "json", "event"]),
     ("sse_payload text json;", ["invalid number of arguments"]),
     ('sse_default_event "a\nb";', ["line"]),
@@ -191,6 +217,7 @@ def test_a_directive_twice_in_a_block_is_refused(make_nginx, directive):
         "sse_subscribe " + "x" * 257 + ";",
         "sse_subscribe $no_such_variable;",
         "sse_greeting $no_such_variable; sse_subscribe a;",
+        "sse_last_event_id $no_such_variable; sse_subscribe a;",
         "sse_limit_conn 10 key=$no_such_variable; sse_subscribe a;",
     ],
     ids=lambda text: text[:40].replace("\n", "~"),
@@ -283,6 +310,80 @@ def test_a_buffer_below_two_messages_is_warned_about(make_nginx):
         make_nginx, http=BROKER, location=SUBSCRIBE + "sse_buffer_size 2m; sse_max_message 1m;"
     )
     assert passed and "[warn]" not in output
+
+
+NINE = "a b c d e f g h i"
+
+
+@pytest.mark.parametrize(
+    "subscription, words",
+    [
+        ("sse_subscribe a pattern:b.*;", ['"pattern:b.*" in "sse_subscribe"', "pubsub"]),
+        ("sse_subscribe pattern:$arg_c;", ['"pattern:$arg_c" in "sse_subscribe"', "pubsub"]),
+        (f"sse_subscribe {NINE};", ['"i" in "sse_subscribe"', "at most 8"]),
+        (f"sse_subscribe $arg_c {NINE};", ['"i" in "sse_subscribe"', "at most 8"]),
+        ("sse_subscribe_list a,b,c,d,e,f,g,h,i;", ['in "sse_subscribe_list"', "at most 8"]),
+        ("sse_subscribe_list i,j; sse_subscribe a b c d e f g;", ['"g" in', "at most 8"]),
+        ("sse_subscribe_list a,;", ['"a," in "sse_subscribe_list"', "empty name"]),
+    ],
+)
+def test_a_subscription_that_cannot_be_of_type_stream_is_refused_wherever_the_type_is_said(
+    make_nginx, subscription, words
+):
+    stream = "sse_channel_type stream;"
+    for levels in (
+        {"http": BROKER + stream, "location": subscription},
+        {"http": BROKER, "location": stream + subscription},
+        {"http": BROKER, "location": subscription + stream},
+    ):
+        passed, output = check(make_nginx, **levels)
+        assert not passed
+        for word in [*words, '"sse_channel_type" stream', "[emerg]", "nginx.conf:"]:
+            assert word in output, output
+    location = subscription + "sse_channel_type pubsub;"
+    passed, output = check(make_nginx, http=BROKER + stream, location=location)
+    assert passed, output
+
+
+@pytest.mark.parametrize(
+    "subscription",
+    [
+        "sse_subscribe a b c d e f g h;",
+        f"sse_subscribe {NINE[:-2]} a h;",
+        f"sse_subscribe {NINE[:-2]} $arg_c c$arg_c; sse_subscribe_list $arg_d;",
+        "sse_subscribe_list a,b,c,d,e,f,g,h;",
+        "sse_subscribe_list a,b,c,d,e,f,g,h,i$arg_c;",
+    ],
+)
+def test_up_to_eight_fixed_channels_may_be_of_type_stream(make_nginx, subscription):
+    location = "sse_channel_type stream;" + subscription
+    passed, output = check(make_nginx, http=BROKER, location=location)
+    assert passed and "[warn]" not in output, output
+
+
+def test_a_start_beyond_the_longest_replay_is_warned_about(make_nginx):
+    stream = "sse_channel_type stream;"
+
+    def warning(**levels):
+        passed, output = check(make_nginx, http=BROKER + levels.pop("http", ""), **levels)
+        assert passed, output
+        return re.search(r"\[warn\] (.*) in /", output)
+
+    start = "sse_start last=100;"
+    found = warning(location=SUBSCRIBE + stream + start + "sse_max_replay 99;")
+    assert found[1].startswith('"sse_start" last=100 is above "sse_max_replay" 99')
+    inherited = {"http": stream + start, "server": "sse_max_replay 99;"}
+    assert warning(**inherited, location=SUBSCRIBE)
+    for nearer in (
+        "sse_start last=99;",
+        "sse_start oldest;",
+        "sse_start new;",
+        "sse_max_replay 100;",
+        "sse_max_replay off;",
+        "sse_channel_type pubsub;",
+    ):
+        assert not warning(**inherited, location=SUBSCRIBE + nearer)
+    assert not warning(location=SUBSCRIBE + stream + "sse_start last=1000;")
 
 
 @pytest.mark.parametrize("arguments", ["", " 10s", " 10s jitter=5s"])

@@ -20,6 +20,7 @@ http {
         location = /channel { sse_subscribe $arg_channel; }
         location = /list { sse_subscribe_list $arg_channels; }
         location = /few { sse_subscribe_list $arg_channels; sse_max_channels 2; }
+        location = /durable { sse_subscribe_list $arg_channels; sse_channel_type stream; }
         location = /headers {
             sse_subscribe c;
             add_header Access-Control-Allow-Origin https://example.org;
@@ -149,6 +150,7 @@ BAD_REQUESTS = [
     ("/list?channels=a," + "x" * 257, ["256"]),
     ("/list?channels=" + ",".join(f"c{i}" for i in range(33)), ["32"]),
     ("/few?channels=a,b,c", ["2"]),
+    ("/durable?channels=a,b,c,d,e,f,g,h,i", ["at most 8", "stream"]),
 ]
 
 
@@ -186,6 +188,13 @@ def test_a_400_leaves_the_connection_usable(nginx, redis):
 )
 def test_names_at_the_limits_are_served(nginx, open_stream, path):
     open_stream(nginx, path)
+
+
+def test_eight_channels_of_type_stream_are_not_too_many_however_often_they_are_named(nginx):
+    path = "/durable?channels=a,b,c,d,e,f,g,h"
+    assert http_request(nginx.port, "HEAD", path).status == 200
+    assert http_request(nginx.port, "HEAD", path + ",a,b").status == 200
+    assert http_request(nginx.port, "HEAD", path + ",a,b,i").status == 400
 
 
 def test_error_page_takes_over_a_405(nginx):

@@ -40,6 +40,7 @@ MEANINGS = {
     "[time [jitter=time]]": ["", "3s", "3s jitter=3s"],
     "size": ["300k", "2m"],
     "number": ["7"],
+    "last=number": ["last=7"],
     "name": ["update"],
     "[key=value]": ["", "key=$arg_user", "key=all"],
     "path [buffer=size [flush=time]]": ["streams.json", "streams.json buffer=64k", "streams.json buffer=64k flush=5s"],
@@ -101,7 +102,7 @@ def test_the_default_may_be_written(check, directive):
     assert passed, output
 
 
-CHOICES = [each for each in DIRECTIVES if re.fullmatch(r"\w+ (none|text|close|on)( \| \w+)+;", each.syntax)]
+CHOICES = [each for each in DIRECTIVES if re.fullmatch(r"\w+ (none|text|close|on|pubsub)( \| \w+)+;", each.syntax)]
 
 
 @pytest.mark.parametrize(

@@ -57,6 +57,27 @@ TEST(RequestedChannels, TheFirstBeyondTheLimitIsRefusedAndTheErrorNamesTheLimit)
   }
 }
 
+TEST(RequestedChannels, OfTypeStreamAreAtMostEightDifferentOnes) {
+  for (const std::size_t limit : {0U, 9U, 32U}) {
+    RequestedChannels requested(limit, ChannelType::stream);
+    std::string error;
+    for (std::size_t i = 0; i < 8; ++i) {
+      EXPECT_TRUE(requested.add(kChannel, std::to_string(i), error));
+    }
+    EXPECT_TRUE(requested.add(kChannel, "0", error)) << "known already";
+    EXPECT_FALSE(requested.add(kChannel, "x", error));
+    EXPECT_EQ(error, "too many channels: at most 8 of type \"stream\" are allowed on one connection");
+  }
+}
+
+TEST(RequestedChannels, OfTypeStreamHaveTheSmallerLimitOfALocation) {
+  RequestedChannels requested(2, ChannelType::stream);
+  std::string error;
+  EXPECT_TRUE(requested.add(kChannel, "a", error) && requested.add(kChannel, "b", error));
+  EXPECT_FALSE(requested.add(kChannel, "c", error));
+  EXPECT_EQ(error, "too many channels: at most 2 are allowed on one connection");
+}
+
 TEST(RequestedChannels, AWrongNameIsRefused) {
   RequestedChannels requested(0);
   std::string error;
