@@ -40,6 +40,7 @@ ngx_uint_t nginx_level(LogLevel level) {
 
 RedisBroker::RedisBroker(const BrokerConf& conf, Hub& hub)
     : conf_(conf),
+      hub_(hub),
       subscription_link_(conf_, "subscription", LogLevel::error, *this, subscription_owner_),
       command_link_(conf_, "command", LogLevel::warn, *this, command_owner_),
       source_(hub, *this, subscription_link_, command_link_, pubsub_options(conf_)),
@@ -91,6 +92,8 @@ void RedisBroker::log(LogLevel level, std::string_view message) {
 }
 
 void RedisBroker::tick() {
+  const ngx_time_t* wall = ngx_timeofday();
+  hub_.set_wall_offset(static_cast<std::uint64_t>(wall->sec) * 1000 + wall->msec - now_ms());
   subscription_link_.check_timeout();
   command_link_.check_timeout();
   lanes_.check_timeouts();

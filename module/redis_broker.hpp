@@ -38,6 +38,7 @@ class RedisBroker final : private Logger {
 
   // A copy: a worker without a master outlives the configuration that named the broker first.
   const BrokerConf conf_;
+  Hub& hub_;
   LinkOwner subscription_owner_{*this, &PubsubSource::subscriptions_lost};
   LinkOwner command_owner_{*this, &PubsubSource::commands_lost};
   RedisLink subscription_link_;

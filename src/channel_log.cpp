@@ -149,6 +149,23 @@ void ChannelLog::push_out(Subscription& subscription, std::uint64_t now_ms) {
   trim();
 }
 
+std::vector<Subscription*> ChannelLog::readers() const {
+  std::vector<Subscription*> readers;
+  readers.reserve(attached_);
+  const auto add_all = [&readers](const List<Subscription>& list) {
+    for (Subscription* one = list.front(); one != nullptr; one = list.after(*one)) {
+      readers.push_back(one);
+    }
+  };
+  for (const auto& segment : segments_) {
+    add_all(segment->laggards);
+  }
+  for (const List<Subscription>* list : {&pending_, &settled_, &at_head_}) {
+    add_all(*list);
+  }
+  return readers;
+}
+
 Subscription* ChannelLog::first_lagging() const {
   const auto lagged = std::find_if(segments_.begin(), segments_.end(), [](const auto& segment) { return !segment->laggards.empty(); });
   return lagged == segments_.end() ? at_head_.front() : (*lagged)->laggards.front();

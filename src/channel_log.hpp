@@ -158,6 +158,8 @@ class ChannelLog : public ListNode<DirtyLogs>, public ListNode<Windows> {
   void settle(Subscription& subscription);
   // It lags, and is to leave its place before the bound asks for it: reported to the observer as all who fall out.
   void push_out(Subscription& subscription, std::uint64_t now_ms);
+  // Everybody who has a cursor here.
+  std::vector<Subscription*> readers() const;
   // Somebody whose socket is full; null: nobody.
   Subscription* first_lagging() const;
   // What stands before the newest segment, and may be dropped.

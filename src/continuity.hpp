@@ -16,6 +16,9 @@ enum class Continuity : std::uint8_t {
   trimmed,  // entries after the cursor may have been trimmed
 };
 
+// Says of a server that it has less than it had, or than another one: a replica may have yet to get it.
+inline bool is_missing(Continuity continuity) { return continuity == Continuity::deleted || continuity == Continuity::ahead; }
+
 // Judges a cursor whose entry is not retained: `facts` were taken in one transaction with an XRANGE from the cursor that did not begin
 // with it. (A retained cursor needs no judgement: trimming removes the oldest, so nothing after it was trimmed.) What XDEL withdrew is
 // not lost. Where the facts fit a history with a loss and one without, this says reset, but for three that cost too much to suspect:

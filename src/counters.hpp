@@ -32,6 +32,9 @@ struct Counters {
   std::uint64_t resets_broker_away = 0;
   std::uint64_t entries_received = 0;  // of durable channels, live
   std::uint64_t entries_replayed = 0;  // read from the broker for who comes back
+  std::uint64_t lag_ms = 0;            // from an entry's id, if that is a time of today, until it was read: the sum,
+  std::uint64_t lag_ms_max = 0;        // the longest,
+  std::uint64_t lags = 0;              // and of how many
   std::uint64_t forks = 0;             // a stream's history left what its readers were given
 };
 

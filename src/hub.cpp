@@ -17,6 +17,8 @@ constexpr int kVisitsPerTurn = 64;
 constexpr int kOpeningsPerTurn = 16;
 constexpr int kKeepalivesPerTurn = 32;
 
+constexpr std::uint64_t kDayMs = 86'400'000;
+
 }  // namespace
 
 void Hub::publish(ChannelLog& log, std::string_view frame, std::string_view id, std::uint64_t now_ms) {
@@ -108,6 +110,18 @@ bool Hub::flush(Deadline& deadline, std::uint64_t now_ms) {
   const bool more = deliver_until(deadline, now_ms);
   relieve_memory(now_ms);  // after who can take bytes was offered them
   return more;
+}
+
+void Hub::count_lag(std::uint64_t id_ms, std::uint64_t now_ms) {
+  const std::uint64_t wall_ms = now_ms + wall_offset_ms_;
+  const std::uint64_t lag_ms = wall_ms > id_ms ? wall_ms - id_ms : 0;
+  const bool is_of_today = wall_offset_ms_ != 0 && lag_ms <= kDayMs && id_ms <= wall_ms + kDayMs;
+  if (is_of_today) {
+    Counters& counted = counters();
+    counted.lag_ms += lag_ms;
+    counted.lag_ms_max = std::max(counted.lag_ms_max, lag_ms);
+    ++counted.lags;
+  }
 }
 
 void Hub::shrink_windows() {

@@ -51,6 +51,10 @@ class Hub final {
   }
   // Sends for several subscribers at once, where their sinks allow it; null: nobody does. Must outlive this.
   void set_group_sender(GroupSender* sender) { delivery_.set_group_sender(sender); }
+  // What the clock on the wall shows beyond now_ms, in ms since 1970: for lag alone. 0, as in the beginning: not known.
+  void set_wall_offset(std::uint64_t ms) { wall_offset_ms_ = ms; }
+  // An entry with this time in its id was read.
+  void count_lag(std::uint64_t id_ms, std::uint64_t now_ms);
   TopicBudget& topic_budget() { return topic_budget_; }
   LogObserver& log_observer() { return delivery_; }
 
@@ -108,6 +112,7 @@ class Hub final {
   MessageEncoder encoder_;
   TopicBudget topic_budget_;
   std::size_t memory_limit_ = 0;
+  std::uint64_t wall_offset_ms_ = 0;
   List<ChannelLog, DirtyLogs> dirty_;
   List<ChannelLog, Windows> windows_;
   List<Subscriber, ByOpening> told_;

@@ -47,6 +47,7 @@ enum class RequestKind : std::uint8_t {
   lane_probe,   // of one of them
   lane_id,      // HELLO once more: the id of this connection
   unblock,
+  role,
 };
 
 class ReplyHandler;

@@ -13,6 +13,10 @@
 
 namespace sse {
 
+// What readers of streams call an answer that is none, and one that a replica cannot give (its first word is Redis's for that).
+inline constexpr std::string_view kStrangeAnswer = "the server's answer about the stream makes no sense";
+inline constexpr std::string_view kUntrusted = "MASTERDOWN this replica may lack what others have read";
+
 // An element of the answer to XRANGE.
 struct StreamEntryView {
   StreamId id;

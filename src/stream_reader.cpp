@@ -10,7 +10,6 @@ using redis::RequestKind;
 
 namespace {
 
-constexpr std::string_view kStrangeAnswer = "the server's answer about the stream makes no sense";
 constexpr std::string_view kSearchCount = "64";
 
 }  // namespace
@@ -162,7 +161,9 @@ void StreamReader::on_judged(ReplyView reply, std::uint64_t now_ms) {
   } else if (first == First::other) {
     reason_ = judge_cursor(position_, facts_);
   }
-  if (reason_ == Continuity::continuous) {
+  if (is_missing(reason_) && !owner_.is_history_trusted()) {
+    refuse(kUntrusted, now_ms);
+  } else if (reason_ == Continuity::continuous) {
     if (first != First::same) {
       hash_ = 0;
     }
@@ -215,6 +216,7 @@ void StreamReader::begin_anew(std::optional<StreamId> fork, std::uint64_t now_ms
   position_ = reset_position(reason_, facts_, fork);
   hash_ = 0;
   has_more_ = true;
+  confirmed_ms_.reset();
   owner_.on_broken(reason_, facts_, fork, now_ms);
   finish(now_ms);
 }

@@ -29,6 +29,8 @@ class StreamReaderOwner {
   virtual void on_broken(Continuity reason, const StreamFacts& facts, std::optional<StreamId> fork, std::uint64_t now_ms) = 0;
   // Redis refused; nothing is under way any more.
   virtual void on_refused(std::string_view error, std::uint64_t now_ms) = 0;
+  // False: what the server lacks may be there in truth.
+  virtual bool is_history_trusted() const = 0;
   // What is known of entries that were given.
   virtual std::optional<std::uint64_t> given_hash(StreamId id) const = 0;
   virtual StreamId oldest_given() const = 0;

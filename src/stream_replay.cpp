@@ -10,8 +10,6 @@ using redis::RequestKind;
 
 namespace {
 
-constexpr std::string_view kStrangeAnswer = "the server's answer about the stream makes no sense";
-
 StreamId position_of(const Subscription& subscription) { return *subscription.durable->position; }
 
 }  // namespace
@@ -152,6 +150,10 @@ void StreamReplay::on_page(ReplyView entries, const StreamFacts* facts, std::uin
   }
   if (!is_proven) {
     const Continuity verdict = judge_cursor(at_, *facts);
+    if (is_missing(verdict) && !owner_.is_history_trusted()) {
+      refuse(kUntrusted, now_ms);
+      return;
+    }
     if (verdict != Continuity::continuous) {
       const StreamId position = reset_position(verdict, *facts);
       owner_.reset_joined(verdict, *facts, position, now_ms);
@@ -178,6 +180,8 @@ void StreamReplay::on_page(ReplyView entries, const StreamFacts* facts, std::uin
         owner_.join(parked);
       } else if (facts == nullptr) {
         needs_facts_ = true;
+      } else if (!owner_.is_history_trusted()) {
+        continue;
       } else if (const Continuity verdict = judge_cursor(position_of(parked), *facts); verdict == Continuity::continuous) {
         owner_.join(parked);
       } else {
@@ -226,7 +230,7 @@ void StreamReplay::reset_outside(const StreamFacts& facts, std::uint64_t now_ms)
       continue;
     }
     const Continuity verdict = judge_cursor(position, facts);
-    if (verdict != Continuity::continuous) {
+    if (verdict != Continuity::continuous && !(is_missing(verdict) && !owner_.is_history_trusted())) {
       owner_.reset(candidate, verdict, facts, now_ms);
     }
   }

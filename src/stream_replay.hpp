@@ -40,6 +40,8 @@ class StreamReplayOwner {
   virtual StreamId live_position() const = 0;
   virtual const EntrySize& entry_size() const = 0;
 
+  // False: what the server lacks may be there in truth.
+  virtual bool is_history_trusted() const = 0;
   // Takes it in from where it is parked: it gets what the walk reads from now on.
   virtual void join(Subscription& subscription) = 0;
   // The next entry, for all who have joined.

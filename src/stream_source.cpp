@@ -27,6 +27,7 @@ StreamSource::StreamSource(Hub& hub, Logger& logger, redis::Session& commands, L
       logger_(logger),
       commands_(commands),
       lanes_(lanes),
+      replication_(commands),
       pages_(hash_secret),
       topics_(0, SecretHash(hash_secret)),
       too_large_log_(kTooLargeLogMs) {}
@@ -54,6 +55,9 @@ void StreamSource::add(Subscriber& subscriber, std::size_t index, TopicKind, std
   if (topic == nullptr) {
     topic = std::make_unique<StreamTopic>(hub_, static_cast<StreamHost&>(*this), name);
     checked_.push_back(*topic);
+    if (topics_.size() == 1 && commands_.is_ready()) {
+      replication_.connected(now_ms);
+    }
     if (hub_.topic_budget().is_tight()) {
       stop_lingering(2, now_ms);  // more than came, so that there is room again
     }
@@ -77,6 +81,9 @@ void StreamSource::leave(Subscriber& subscriber, std::uint64_t now_ms) {
 }
 
 void StreamSource::commands_ready(std::uint64_t now_ms) {
+  if (!topics_.empty()) {
+    replication_.connected(now_ms);
+  }
   for (auto& [name, topic] : topics_) {
     topic->connected(now_ms);
   }
@@ -84,6 +91,7 @@ void StreamSource::commands_ready(std::uint64_t now_ms) {
 
 void StreamSource::commands_lost() {
   lanes_.command_lost();
+  replication_.connection_lost();
   refused_.clear();
   passing_.clear();
   for (auto& [name, topic] : topics_) {
@@ -119,6 +127,9 @@ void StreamSource::tick(std::uint64_t now_ms) {
       waiting->pop_front();
       topic->connected(now_ms);
     }
+  }
+  if (!topics_.empty()) {
+    replication_.tick(now_ms);
   }
   check_silent(now_ms);
 }

@@ -16,6 +16,7 @@
 #include "hub.hpp"
 #include "lanes.hpp"
 #include "logger.hpp"
+#include "replication_watch.hpp"
 #include "secret_hash.hpp"
 #include "source.hpp"
 #include "stream_topic.hpp"
@@ -50,6 +51,7 @@ class StreamSource final : public Source, public CommandUser, private StreamHost
 
   redis::Session& commands() override { return commands_; }
   const StreamPages& pages() const override { return pages_; }
+  bool is_history_trusted() const override { return replication_.is_trusted(); }
   void listen(StreamTopic& topic, std::uint64_t now_ms) override { lanes_.add(topic, now_ms); }
   void on_refused(StreamTopic& topic, std::string_view error, std::uint64_t now_ms) override;
   void on_too_large(const StreamTopic& topic, const StreamEntryView& entry, std::uint64_t now_ms) override;
@@ -62,6 +64,7 @@ class StreamSource final : public Source, public CommandUser, private StreamHost
   Logger& logger_;
   redis::Session& commands_;
   Lanes& lanes_;
+  ReplicationWatch replication_;
   StreamPages pages_;
   Topics topics_;
   List<StreamTopic, ByLinger> lingering_;        // nobody reads them: who left first is in front

@@ -30,7 +30,7 @@ void StreamStarts::on_reply(const Request&, ReplyView reply, std::uint64_t now_m
   const std::size_t count = asked_.front();
   asked_.erase(asked_.begin());
   if (!reply.is_array()) {
-    owner_.on_refused(reply.is_error() ? reply.text() : "the server's answer about the stream makes no sense", now_ms);
+    owner_.on_refused(reply.is_error() ? reply.text() : kStrangeAnswer, now_ms);
     return;
   }
   StreamId position = owner_.end_position();

@@ -244,6 +244,7 @@ void StreamTopic::on_located(std::uint64_t) {
 
 void StreamTopic::on_entry(const StreamEntryView& entry, std::uint64_t hash, std::uint64_t now_ms) {
   ++hub_.counters().entries_received;
+  hub_.count_lag(entry.id.ms, now_ms);
   for (const auto& pair : logs_) {
     give(pair->live, entry, hash, now_ms);
   }
@@ -271,10 +272,26 @@ void StreamTopic::on_broken(Continuity reason, const StreamFacts& facts, std::op
   }
   const DurableReset reset = reset_of(reason, name(), facts);
   for (const auto& pair : logs_) {
+    if (reason != Continuity::trimmed) {
+      take_back(pair->live, reason, facts, now_ms);
+    }
     pair->live.begin_epoch(reader_.position());
     if (pair->live.attached() != 0) {
       count_reset(reason, pair->live.attached());
       give_reset(pair->live, reset, {reader_.position(), 0}, now_ms);
+    }
+  }
+}
+
+// Nobody gets any more of a history that has ended. Who has got nothing of what it does not share with the new one is not told.
+void StreamTopic::take_back(ChannelLog& log, Continuity reason, const StreamFacts& facts, std::uint64_t now_ms) {
+  for (Subscription* one : log.readers()) {
+    if (one->offset == log.head()) {
+      continue;
+    }
+    hub_.park(*one, now_ms);
+    if (*one->durable->position > reader_.position()) {
+      reset(*one, reason, facts, now_ms);
     }
   }
 }

@@ -28,6 +28,8 @@ class StreamHost {
  public:
   virtual redis::Session& commands() = 0;
   virtual const StreamPages& pages() const = 0;
+  // False: that something is not there proves nothing now (ReplicationWatch).
+  virtual bool is_history_trusted() const = 0;
   // To be told of new entries; again after it answered a call with false.
   virtual void listen(StreamTopic& topic, std::uint64_t now_ms) = 0;
   // Redis refused something: it is said in the log, and the topic is told to go on after a while.
@@ -94,6 +96,7 @@ class StreamTopic final : public Topic,
   void on_caught_up(std::uint64_t now_ms) override;
   void on_broken(Continuity reason, const StreamFacts& facts, std::optional<StreamId> fork, std::uint64_t now_ms) override;
   void on_refused(std::string_view error, std::uint64_t now_ms) override;
+  bool is_history_trusted() const override { return host_.is_history_trusted(); }
   std::optional<std::uint64_t> given_hash(StreamId id) const override;
   StreamId oldest_given() const override;
 
@@ -131,6 +134,7 @@ class StreamTopic final : public Topic,
   void give_reset(ChannelLog& log, const DurableReset& reset, const EntryMark& mark, std::uint64_t now_ms);
   void tell_reset(Subscription& subscription, const DurableReset& reset, std::uint64_t now_ms);
   bool is_too_far(const Subscription& subscription, std::uint64_t more) const;
+  void take_back(ChannelLog& log, Continuity reason, const StreamFacts& facts, std::uint64_t now_ms);
   bool leave_replay(Subscription& subscription, StreamId position, std::uint64_t now_ms);
   void count_reset(Continuity reason, std::size_t count);
 
