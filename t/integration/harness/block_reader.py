@@ -17,6 +17,7 @@ class BlockReader:
         self.body = bytearray()  # everything after the head, decoded
         self.comments = []  # of the blocks read so far
         self.retries = []
+        self.last_id = ""  # what a browser would send as Last-Event-ID when it comes back
         self._parser = EventStreamParser()
         self._blocks = deque()
 
@@ -108,6 +109,8 @@ class BlockReader:
             self.comments.append(block.comment)
         if block.retry is not None:
             self.retries.append(block.retry)
+        if block.id is not None:
+            self.last_id = block.id
 
     def _read_more(self, deadline):
         data = self._receive_body(deadline)

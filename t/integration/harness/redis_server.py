@@ -1,5 +1,6 @@
 """One redis-server in the test's own folder."""
 
+import itertools
 import os
 import signal
 import subprocess
@@ -84,6 +85,17 @@ class Redis:
             for payload in payloads:
                 pipeline.execute_command("PUBLISH", channel, payload)
             return pipeline.execute()
+
+    def add(self, stream, *fields, entry_id="*"):
+        """Adds an entry to a stream; returns its id."""
+        return self.client.execute_command("XADD", stream, entry_id, *fields).decode()
+
+    def add_all(self, stream, texts, *options, ids=None):
+        """Adds an entry with the field `data` for each text, all with one write; returns the ids."""
+        with self.client.pipeline(transaction=False) as pipeline:
+            for text, entry_id in zip(texts, ids or itertools.repeat("*")):
+                pipeline.execute_command("XADD", stream, *options, entry_id, "data", text)
+            return [entry_id.decode() for entry_id in pipeline.execute()]
 
     def subscribers(self, channel):
         """How many connections are subscribed to a channel by its name."""

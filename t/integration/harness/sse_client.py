@@ -10,7 +10,7 @@ class SseClient(BlockReader):
     """Sends its request at once; open() waits for the head.
 
     `end` is None while the stream lives, then "clean" (the body ended as HTTP wants), "cut"
-    (the connection was closed inside the body) or "reset".
+    (the connection was closed inside the body) or "reset". With `cursor`, it comes back.
     """
 
     def __init__(
@@ -21,12 +21,15 @@ class SseClient(BlockReader):
         method="GET",
         version="1.1",
         headers=(("Accept", "text/event-stream"),),
+        cursor="",
         connection=None,
         **connection_options,
     ):
         super().__init__()
         self.path = path
         self.method = method
+        if cursor:
+            headers = [*headers, ("Last-Event-ID", cursor)]
         self.connection = connection or HttpConnection(port, **connection_options)
         self.connection.send_request(method, path, version=version, headers=headers)
         self.head = None
