@@ -1,0 +1,123 @@
+"""How an entry of a stream becomes an event: its fields, its bytes, its size."""
+
+import json
+
+import pytest
+
+from harness import Bystander
+
+CONF = """
+load_module @MODULE@;
+worker_processes 1;
+error_log error.log info;
+pid nginx.pid;
+events { worker_connections 256; }
+http {
+    @TEMP_PATHS@
+    access_log off;
+    sse_broker @BROKER@;
+    sse_retry off;
+    sse_channel_type stream;
+    server {
+        listen 127.0.0.1:@PORT@;
+        location = /s { sse_subscribe s; }
+        location = /oldest { sse_subscribe s; sse_start oldest; }
+        location = /large { sse_subscribe s; sse_max_message 4m; sse_buffer_size 16m; }
+        location = /filters { sse_subscribe s; sse_direct off; sse_start oldest; }
+        location = /compact { sse_subscribe s; sse_compact on; sse_start oldest; }
+        location = /bystander { sse_channel_type pubsub; sse_subscribe bystander; }
+        location = /static { return 200 "static"; }
+    }
+}
+"""
+
+
+@pytest.fixture
+def nginx(redis, start_nginx):
+    return start_nginx(CONF, BROKER=redis.url)
+
+
+# Fields, and the event they become behind its id.
+WIRE = [
+    (("data", "hello"), "data: hello\n\n"),
+    (("data", ""), "data: \n\n"),
+    (("data", "a\r\nb\rc\nd"), "data: a\ndata: b\ndata: c\ndata: d\n\n"),
+    (("data", "{\"n\": 1}"), "data: {\"n\": 1}\n\n"),
+    (("event", "order", "data", "x"), "event: order\ndata: x\n\n"),
+    (("data", "x", "event", "order", "retry", "1500"), "event: order\nretry: 1500\ndata: x\n\n"),
+    (("data", "x", "other", "y"), "data: x\n\n"),
+    (("data", b"\xff\xfeA\xc3\xbc"), "data: \ufffd\ufffdA\u00fc\n\n"),
+    (("data", "id: 5"), "data: id: 5\n\n"),
+    (("a", "1"), "data: {\"a\":\"1\"}\n\n"),
+    (("b", "x", "a", "1"), "data: {\"b\":\"x\",\"a\":\"1\"}\n\n"),
+    (("a", "line\nline", "b", "\"\\"), "data: {\"a\":\"line\\nline\",\"b\":\"\\\"\\\\\"}\n\n"),
+]
+
+
+@pytest.mark.parametrize("path", ["/oldest", "/filters", "/compact"])
+def test_the_id_of_an_entry_and_its_fields_are_the_event(redis, nginx, open_stream, path):
+    for number, (fields, _) in enumerate(WIRE):
+        redis.add("s", *fields, entry_id=f"1-{number + 1}")
+    stream = open_stream(nginx, path, cursor="0-0")
+    stream.take(len(WIRE))
+    expected = "".join(f"id: 1-{number + 1}\n{wire}" for number, (_, wire) in enumerate(WIRE))
+    assert stream.body.decode() == expected
+
+
+def test_live_and_replayed_entries_are_the_same_bytes(redis, nginx, open_stream):
+    live = open_stream(nginx, "/s")
+    assert live.next_block().id == "0-0"
+    for number, (fields, _) in enumerate(WIRE):
+        redis.add("s", *fields, entry_id=f"1-{number + 1}")
+    live.take(len(WIRE))
+    replayed = open_stream(nginx, "/s", cursor="0-0")
+    replayed.take(len(WIRE))
+    assert live.body == b"id: 0-0\n\n" + replayed.body
+
+
+def test_an_entry_of_a_thousand_fields_is_one_json_object_of_them(redis, nginx, open_stream):
+    fields = {f"field {number}": f"\u00fc\"{number}\n" for number in range(1000)}
+    redis.add("s", *(part for field in fields.items() for part in field))
+    event = open_stream(nginx, "/oldest").next_event()
+    assert json.loads(event.data) == fields
+    assert list(json.loads(event.data)) == list(fields)
+
+
+def test_any_bytes_come_as_valid_text(redis, nginx, open_stream):
+    values = [bytes([byte]) * length for byte in range(256) for length in (1, 3)]
+    with redis.client.pipeline(transaction=False) as pipeline:
+        for value in values:
+            pipeline.xadd("s", {"data": value})
+            pipeline.xadd("s", {b"key " + value: value})
+        pipeline.execute()
+    stream = open_stream(nginx, "/oldest")
+    for value in values:
+        text = value.decode(errors="replace").replace("\r", "\n")
+        assert stream.next_event().data == text
+        text = value.decode(errors="replace")
+        assert json.loads(stream.next_event().data) == {"key " + text: text}
+
+
+def test_an_entry_of_a_mebibyte_comes_whole(redis, nginx, open_stream):
+    text = "0123456789abcdef" * (1 << 16)
+    live = open_stream(nginx, "/large")
+    live.next_block()
+    redis.add_all("s", ["before", text, "after"])
+    for stream in live, open_stream(nginx, "/large", cursor="0-0"):
+        assert [event.data for event in stream.take(3)] == ["before", text, "after"]
+
+
+def test_an_entry_of_64_mebibytes_is_skipped_and_harms_nobody(redis, nginx, open_stream):
+    with Bystander(nginx, redis) as bystander:
+        live = open_stream(nginx, "/s")
+        live.next_block()
+        redis.add("s", "data", "before")
+        large = redis.add("s", "data", b"x" * (64 << 20))
+        redis.add("s", "data", "after")
+        for stream in live, open_stream(nginx, "/s", cursor="0-0"):
+            before, reset, after = stream.take(3, timeout=40)
+            assert (before.data, after.data) == ("before", "after")
+            assert (reset.name, reset.id) == ("reset", large)
+            assert json.loads(reset.data)["reason"] == "too-large"
+        assert redis.add("s", "data", "last") == live.next_event(timeout=20).id
+        bystander.take()
