@@ -29,6 +29,8 @@ struct DurableReading {
   bool is_late = false;       // the stream opened before the channel's position was known; the client is to be told
   bool is_checked = false;    // parked: nothing is missing after its position, so that a replay may begin there without proof
 
+  std::uint64_t question = 0;  // of the channel's reader, whose answer it waits for
+
   // The entry that was given last, or where the stream was joined: everything up to it is behind.
   std::optional<StreamId> position;
   std::size_t replayed = 0;        // entries since it was live last, without those of the replay log it is in

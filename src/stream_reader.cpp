@@ -30,6 +30,7 @@ void StreamReader::read(std::uint64_t now_ms) {
   is_due_again_ = false;
   has_more_ = false;
   asked_ms_ = now_ms;
+  ++questions_;
   if (!is_located_) {
     locate(now_ms);
     return;
@@ -250,7 +251,7 @@ bool StreamReader::give(ReplyView entries, std::uint64_t now_ms) {
 }
 
 bool StreamReader::take(StreamId from, ReplyView entries, std::uint64_t now_ms) {
-  if (!is_located_ || state_ != State::idle || from != position_) {
+  if (!confirmed_ms_ || state_ != State::idle || from != position_) {
     return false;
   }
   asked_count_ = SIZE_MAX;
@@ -261,6 +262,7 @@ void StreamReader::finish(std::uint64_t now_ms) {
   state_ = State::idle;
   if (!has_more_) {
     confirmed_ms_ = asked_ms_;
+    answered_ = questions_;
     owner_.on_caught_up(now_ms);
   }
   if (has_more_ || is_due_again_) {

@@ -51,6 +51,9 @@ class StreamReader final : private redis::ReplyHandler {
   std::size_t largest_entry_bytes() const { return size_.bytes(); }
   const EntrySize& entry_size() const { return size_; }
 
+  // What was read may not be all any more, or not true: nothing is believed until the next answer.
+  void doubt() { confirmed_ms_.reset(); }
+
   // Asks what is new, now or when the answer that is awaited has come. Does nothing without a connection.
   void read(std::uint64_t now_ms);
   bool is_reading() const { return state_ != State::idle; }
@@ -62,6 +65,10 @@ class StreamReader final : private redis::ReplyHandler {
   // Answers are under way to it: it must live until they have come or the connection is lost.
   bool is_awaited() const { return in_flight_ != 0; }
 
+  // The number of the next question, and of the last one after which it knew all there was. Who needs to know what was there when it came
+  // waits for the next.
+  std::uint64_t next_question() const { return questions_ + 1; }
+  std::uint64_t answered_question() const { return answered_; }
   // When what it knows was all there was; nothing: never yet, or not since the connection broke.
   std::optional<std::uint64_t> confirmed_ms() const { return confirmed_ms_; }
 
@@ -103,6 +110,8 @@ class StreamReader final : private redis::ReplyHandler {
   std::uint32_t in_flight_ = 0;
   std::uint64_t asked_ms_ = 0;
   std::size_t asked_count_ = 0;
+  std::uint64_t questions_ = 0;
+  std::uint64_t answered_ = 0;
   std::optional<std::uint64_t> confirmed_ms_;
   std::string transaction_error_;
   Continuity reason_ = Continuity::continuous;  // while searching

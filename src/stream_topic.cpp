@@ -45,8 +45,11 @@ StreamTopic::~StreamTopic() = default;
 
 void StreamTopic::add(Subscription& subscription, std::uint64_t now_ms) {
   Topic::add(subscription);
-  const DurableReading& reading = *subscription.durable;
-  if (!is_live_known(now_ms)) {
+  DurableReading& reading = *subscription.durable;
+  if (!reading.position) {  // what was there when it came is not for it
+    reading.question = reader_.next_question();
+    reader_.read(now_ms);
+  } else if (!is_live_known(now_ms)) {
     reader_.read(now_ms);
   }
   if (!reading.position && reading.options.start != Start::live) {
@@ -61,7 +64,8 @@ void StreamTopic::remove(Subscription& subscription) {
 
 bool StreamTopic::is_ready_for(const Subscription& subscription) const {
   const DurableReading& reading = *subscription.durable;
-  return reader_.confirmed_ms() && (reading.position || reading.options.start == Start::live);
+  return reader_.confirmed_ms() && reader_.answered_question() >= reading.question &&
+         (reading.position || reading.options.start == Start::live);
 }
 
 void StreamTopic::on_start(Start start, std::size_t count, StreamId position, std::uint64_t now_ms) {
@@ -234,6 +238,12 @@ bool StreamTopic::lane_read(StreamId from, redis::ReplyView entries, bool is_who
   }
   reader_.read(now_ms);
   return false;
+}
+
+// Its connection was lost, and so may be what was read.
+void StreamTopic::lane_rang(std::uint64_t now_ms) {
+  reader_.doubt();
+  reader_.read(now_ms);
 }
 
 void StreamTopic::on_located(std::uint64_t) {

@@ -72,7 +72,7 @@ class StreamTopic final : public Topic,
   StreamId position() const override { return reader_.position(); }
   std::size_t largest_entry_bytes() const override { return reader_.largest_entry_bytes(); }
   bool lane_read(StreamId from, redis::ReplyView entries, bool is_whole, std::uint64_t now_ms) override;
-  void lane_rang(std::uint64_t now_ms) override { reader_.read(now_ms); }
+  void lane_rang(std::uint64_t now_ms) override;
   void lane_refused(std::string_view error, std::uint64_t now_ms) override { host_.on_refused(*this, error, now_ms); }
 
   // Kept by the source.

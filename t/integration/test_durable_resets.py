@@ -150,11 +150,16 @@ def test_a_cursor_that_this_history_never_had_is_reset(redis, nginx, open_stream
         expect_events(stream, IDS)
 
 
-def test_more_than_sse_max_replay_is_not_replayed_but_said(redis, nginx, open_stream):
+def test_at_most_sse_max_replay_entries_are_replayed_and_then_it_is_said(
+    redis, nginx, open_stream
+):
     expect_events(open_stream(nginx, "/few", cursor="3-1"), ["4-1", "5-1", "6-1"])
     for cursor in "2-1", "0-0":
         stream = open_stream(nginx, "/few", cursor=cursor)
-        assert expect_reset(stream, "too-far", oldest="1-1", newest="6-1") == "6-1"
+        *replayed, reset = stream.events_until(lambda event: event.name == "reset")
+        assert len(replayed) <= 3
+        assert json.loads(reset.data)["reason"] == "too-far"
+        assert (json.loads(reset.data)["newest"], reset.id) == ("6-1", "6-1")
     expect_live(redis, stream, "7-1")
 
 
