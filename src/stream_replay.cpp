@@ -65,8 +65,17 @@ const Subscription* StreamReplay::oldest_parked() const {
 }
 
 void StreamReplay::ask_page(std::uint64_t now_ms) {
-  is_asking_ = true;
   bound_ = owner_.live_position();
+  if (at_ > bound_) {
+    if (!has_doubted_) {  // another worker was faster, and its client came here
+      has_doubted_ = true;
+      owner_.doubt_live(now_ms);
+      return;
+    }
+    bound_ = at_;
+  }
+  has_doubted_ = false;
+  is_asking_ = true;
   most_ = owner_.most_to_replay();
   asked_count_ = std::min(pages_.count(owner_.entry_size()), most_ + 1);  // with the one that was read last
   const std::string from = to_string(at_);

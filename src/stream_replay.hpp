@@ -23,7 +23,7 @@ class StreamReplayOwner {
  public:
   // False: the live end of the stream is being asked for; the replay goes on when it is known.
   virtual bool is_live_known(std::uint64_t now_ms) = 0;
-  // The stream does not go as far as live reading has come: it is to be asked again.
+  // The stream does not go as far as live reading has come, or farther: it is to be read again before anything else.
   virtual void doubt_live(std::uint64_t now_ms) = 0;
   // Those who wait where the live log can tell what comes next go live, and those of whom the last walk has come by join it. True when
   // somebody has joined.
@@ -99,7 +99,8 @@ class StreamReplay final : private redis::ReplyHandler {
   StreamId at_;               // everything up to it was read, for those who have joined
   bool needs_facts_ = false;  // the next page is to come with what the stream is as a whole
   bool is_asking_ = false;
-  StreamId bound_;  // of the page that is awaited
+  bool has_doubted_ = false;  // the walk is beyond live reading, which was told
+  StreamId bound_;            // of the page that is awaited
   std::size_t asked_count_ = 0;
   std::size_t most_ = 0;  // entries of the page that may be given
   std::uint32_t in_flight_ = 0;

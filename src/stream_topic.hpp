@@ -102,7 +102,7 @@ class StreamTopic final : public Topic,
 
   // StreamReplayOwner
   bool is_live_known(std::uint64_t now_ms) override;
-  void doubt_live(std::uint64_t now_ms) override { reader_.read(now_ms); }
+  void doubt_live(std::uint64_t now_ms) override { lane_rang(now_ms); }
   bool serve_from_window(std::uint64_t now_ms) override;
   void begin_replay(StreamId position) override;
   std::size_t most_to_replay() const override;
