@@ -77,7 +77,7 @@ void StreamReplay::ask_page(std::uint64_t now_ms) {
   has_doubted_ = false;
   is_asking_ = true;
   most_ = owner_.most_to_replay();
-  asked_count_ = std::min(pages_.count(owner_.entry_size()), most_ + 1);  // with the one that was read last
+  asked_count_ = std::min(pages_.count(size_.bytes() != 0 ? size_ : owner_.entry_size()), most_ + 1);  // with the one that was read last
   const std::string from = to_string(at_);
   const std::string to = to_string(bound_);
   const std::string count = std::to_string(asked_count_);
@@ -206,6 +206,7 @@ void StreamReplay::on_page(ReplyView entries, const StreamFacts* facts, std::uin
       refuse(kStrangeAnswer, now_ms);
       return;
     }
+    size_.note(entry->bytes);
     if (entry->id == at_) {
       continue;
     }

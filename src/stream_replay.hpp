@@ -101,6 +101,7 @@ class StreamReplay final : private redis::ReplyHandler {
   bool is_asking_ = false;
   bool has_doubted_ = false;  // the walk is beyond live reading, which was told
   StreamId bound_;            // of the page that is awaited
+  EntrySize size_;
   std::size_t asked_count_ = 0;
   std::size_t most_ = 0;  // entries of the page that may be given
   std::uint32_t in_flight_ = 0;
