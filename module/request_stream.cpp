@@ -51,6 +51,7 @@ void RequestStream::make_durable(const std::vector<ChannelName>& channels) {
     throw std::bad_alloc();
   }
   std::vector<std::string_view> names;
+  names.reserve(channels.size());
   for (const ChannelName& channel : channels) {
     names.emplace_back(channel.name);
   }

@@ -185,13 +185,13 @@ void StreamReplay::on_page(ReplyView entries, const StreamFacts* facts, std::uin
   const auto pass = [&](StreamId until) {
     for (; next != ahead.end() && position_of(**next) < until; ++next) {
       Subscription& parked = **next;
-      if (position_of(parked) == at_ || are_adjacent(position_of(parked), entry)) {
-        owner_.join(parked);
-      } else if (facts == nullptr) {
-        needs_facts_ = true;
-      } else if (!owner_.is_history_trusted()) {
+      const bool is_certain = position_of(parked) == at_ || are_adjacent(position_of(parked), entry);
+      if (!is_certain && (facts == nullptr || !owner_.is_history_trusted())) {
+        needs_facts_ = needs_facts_ || facts == nullptr;
         continue;
-      } else if (const Continuity verdict = judge_cursor(position_of(parked), *facts); verdict == Continuity::continuous) {
+      }
+      const Continuity verdict = is_certain ? Continuity::continuous : judge_cursor(position_of(parked), *facts);
+      if (verdict == Continuity::continuous) {
         owner_.join(parked);
       } else {
         owner_.reset(parked, verdict, *facts, now_ms);

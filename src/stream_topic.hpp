@@ -51,7 +51,7 @@ class StreamTopic final : public Topic,
  public:
   // Hub and host must outlive the topic.
   StreamTopic(Hub& hub, StreamHost& host, std::string_view name);
-  ~StreamTopic();
+  ~StreamTopic() override;
 
   void add(Subscription& subscription, std::uint64_t now_ms);
   void remove(Subscription& subscription) override;

@@ -1,6 +1,7 @@
 """scripts/mutate-chaos' program: builds broken modules; the chaos test has to find each out."""
 
 import argparse
+import functools
 import subprocess
 import sys
 import tomllib
@@ -33,7 +34,7 @@ def main():
     chosen = [each for each in mutations if each["name"] in (arguments.names or known)]
     if arguments.list:
         for mutation in chosen:
-            print(f"{mutation['profile']}  {mutation['name']}")
+            print(f"{mutation.get('profile', 'test'):4}  {mutation['name']}")
         return
     sys.exit(0 if Runner(arguments.root, arguments.seconds).run(chosen) else 1)
 
@@ -49,19 +50,25 @@ class Runner:
         """Whether each is found out, and nothing is in the module as it is."""
         self._log.write_text("")
         is_well = True
-        for profile in sorted({mutation["profile"] for mutation in mutations}):
-            is_well &= self._try(f"nothing broken, profile {profile}", profile, [], WELL)
-        for mutation in mutations:
-            name, profile = mutation["name"], mutation["profile"]
-            is_well &= self._try(name, profile, mutation["edits"], FOUND)
+        ways = [
+            functools.partial(self._test, test=mutation["test"])
+            if "test" in mutation
+            else functools.partial(self._chaos, profile=mutation["profile"])
+            for mutation in mutations
+        ]
+        for way in {str(way.keywords): way for way in ways}.values():
+            what = ", ".join(way.keywords.values())
+            is_well &= self._try(f"nothing broken, {what}", way, [], WELL)
+        for mutation, way in zip(mutations, ways):
+            is_well &= self._try(mutation["name"], way, mutation["edits"], FOUND)
         return is_well
 
-    def _try(self, name, profile, edits, expected):
+    def _try(self, name, way, edits, expected):
         try:
             if expected == FOUND and not edits:
                 raise MutationError("no edits in mutations.toml")
             module = self._build(name, edits)
-            status = self._chaos(name, module, profile, expected)
+            status = way(name, module, expected)
         except MutationError as error:
             print(f"FAILED  {name}: {error}", flush=True)
             return False
@@ -109,9 +116,14 @@ class Runner:
 
     def _first_finding(self):
         lines = self._log.read_text().rpartition("### ")[2].splitlines()
-        return next((line[:150] for line in lines if line.startswith("FAILED: ")), "")
+        return next((line[:150] for line in lines if line.startswith("FAILED")), "")
 
-    def _chaos(self, name, module, profile, expected):
+    def _test(self, name, module, expected, test):
+        command = [sys.executable, "-m", "pytest", "-q", "-c", self._root / "t" / "pytest.ini"]
+        command += ["--rootdir", self._root / "t", self._root / test, "--module", module]
+        return {0: WELL, 1: FOUND}.get(self._call(name, command, None))
+
+    def _chaos(self, name, module, expected, profile):
         for seed in range(SEED, SEED + TRIES):
             command = [sys.executable, "-m", "chaos", "--module", module, "--profile", profile]
             command += ["--seed", str(seed), "--minutes", str(self._seconds / 60)]
