@@ -13,6 +13,7 @@ VARYING = {
     r"\b\d+\\\.\d{3}\b": r"\\d+\\.\\d{3}",
     r'"\d{4}\\-\d\d\\-\d\dT[\d:]+\\.\d{3}Z"': r'"\\d{4}-\\d\\d-\\d\\dT[\\d:]+\\.\\d{3}Z"',
     r'"(connection|bytes)":\d+': r'"\1":\\d+',
+    r"id: s[\w\\-]+": r"id: s[\\w-]+",
 }
 
 
@@ -29,6 +30,11 @@ class Command(NamedTuple):
     def is_stream(self):
         """Whether it goes on until it is stopped."""
         return self.line.startswith("curl -N ")
+
+    @property
+    def is_entry(self):
+        """Whether its output is the id of an entry."""
+        return self.line.startswith("redis-cli XADD ")
 
     def accepts(self, output):
         pattern = re.escape(self.output).replace("\\ ", " ")
@@ -60,7 +66,16 @@ class Console:
             wait_until(lambda: command.accepts(self._output(command)), f"$ {command.line}\n{command.output}")
             return
         output = self._output(command)
+        if command.is_entry:
+            self._note_id(command, output)
+        command = command._replace(output=self._replaced(command.output))
         assert command.accepts(output), f"$ {command.line}\n{output}\ninstead of\n{command.output}"
+
+    def _note_id(self, command, output):
+        """From now on the document's id of an entry stands for the one that Redis has chosen."""
+        shown, given = (re.fullmatch(r'"(\d+-\d+)"\n', text) for text in (command.output, output))
+        if shown and given:
+            self.replacements[shown.group(1)] = given.group(1)
 
     def start_stream(self, command):
         """Starts a command that goes on, and waits until it has said something."""
@@ -76,6 +91,7 @@ class Console:
     def check_streams(self):
         """Waits until every stream has shown what the README shows."""
         for command, _, path in self.streams:
+            command = command._replace(output=self._replaced(command.output))
             try:
                 wait_until(lambda: command.accepts(path.read_text()), f"$ {command.line}\n{command.output}")
             except AssertionError as error:
@@ -98,7 +114,9 @@ class Console:
         return result.stdout.decode().replace("\r\n", "\n")
 
     def _filled(self, command):
-        line = command.line
-        for text, replacement in self.replacements.items():
-            line = line.replace(text, replacement)
-        return line
+        return self._replaced(command.line)
+
+    def _replaced(self, text):
+        for shown, replacement in self.replacements.items():
+            text = text.replace(shown, replacement)
+        return text

@@ -1,10 +1,11 @@
-"""The parts of README.md that can be tested: code blocks by section, tables, directives."""
+"""The parts of the documents that can be tested: code blocks by section, tables, directives."""
 
 import re
 from pathlib import Path
 from typing import NamedTuple
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+DOCUMENTS = ("README.md", "docs/durable-channels.md")
 
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 HEADING = re.compile(r"^(#{1,3}) (.+)$", re.MULTILINE)
@@ -17,6 +18,7 @@ class Block(NamedTuple):
 
 
 class Section(NamedTuple):
+    document: str
     title: str
     text: str
 
@@ -39,14 +41,18 @@ class Directive(NamedTuple):
 
 
 def sections():
-    """Everything between two headings, in order."""
-    text = (REPOSITORY / "README.md").read_text()
+    """Everything between two headings, in order. No two have the same title."""
+    return [section for document in DOCUMENTS for section in sections_of(document)]
+
+
+def sections_of(document):
+    text = (REPOSITORY / document).read_text()
     # A line of a code block may begin like a heading: headings are looked for with the blocks blanked out.
     blanked = BLOCK.sub(lambda match: re.sub(r"[^\n]", " ", match.group()), text)
     headings = list(HEADING.finditer(blanked))
     ends = [heading.start() for heading in headings[1:]] + [len(text)]
     return [
-        Section(heading.group(2).strip("`"), text[heading.end() : end])
+        Section(document, heading.group(2).strip("`"), text[heading.end() : end])
         for heading, end in zip(headings, ends)
     ]
 

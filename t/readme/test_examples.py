@@ -1,4 +1,4 @@
-"""Every nginx block of the README is served, every console block gives the output that stands below it."""
+"""Every nginx block of the documents is served, every console block gives the output that stands below it."""
 
 import re
 import resource
@@ -10,7 +10,9 @@ import pytest
 from . import markdown
 from .console import Console, commands
 
-WHOLE = "In your nginx"  # the section with a whole nginx.conf, which the examples without one refer to
+WHOLE = "In your nginx"  # the section with a whole nginx.conf
+# Of each document, the section whose nginx block the examples without one refer to.
+REFERRED_TO = {"README.md": WHOLE, "docs/durable-channels.md": "Durable channels"}
 # test_quickstart.py, test_container.py, test_building.py
 ON_THEIR_OWN = {"Try it", "In a container", "Building"}
 
@@ -121,7 +123,7 @@ def console(tmp_path, redis):
 def test_the_examples_of_this_section_work(section, serve, console):
     blocks = section.blocks("nginx", "console")
     if not section.blocks("nginx"):
-        blocks = markdown.section(WHOLE).blocks("nginx") + blocks
+        blocks = markdown.section(REFERRED_TO[section.document]).blocks("nginx") + blocks
     for block in blocks:
         if block.language == "nginx":
             nginx = serve(block.text)
@@ -139,10 +141,21 @@ def test_the_examples_of_this_section_work(section, serve, console):
 
 
 def test_every_code_block_is_of_a_kind_that_is_tested():
-    languages = [block.language for section in markdown.sections() for block in section.blocks()]
-    assert set(languages) == {"console", "nginx", "js", "text"}
-    assert languages.count("text") == 1  # the picture
-    assert languages.count("js") == 1  # t/browser/test_readme_example.py
+    others = [
+        (section.title, block.language)
+        for section in markdown.sections()
+        for block in section.blocks()
+        if block.language not in ("console", "nginx")
+    ]
+    assert others == [
+        ("In your nginx", "js"),  # t/browser/test_readme_example.py
+        ("How it works", "text"),  # the picture
+        ("Resets", "js"),  # t/browser/test_durable_channels.py
+        ("Publishers", "python"),  # test_publishers.py, and the next two
+        ("Publishers", "js"),
+        ("Publishers", "php"),
+        ("Publishers", "go"),  # tried by hand, and said so
+    ]
 
 
 def test_the_nginx_conf_has_at_most_ten_lines():
@@ -151,9 +164,18 @@ def test_the_nginx_conf_has_at_most_ten_lines():
 
 
 def test_links_lead_somewhere():
-    text = "".join(section.text for section in markdown.sections())
-    anchors = {re.sub(r"[^\w -]", "", section.title).lower().replace(" ", "-") for section in markdown.sections()}
-    targets = re.findall(r"\]\(([^)]+)\)", text)
-    assert targets
-    for target in targets:
-        assert target.removeprefix("#") in anchors or (markdown.REPOSITORY / target).is_file(), target
+    anchors = {
+        (markdown.REPOSITORY / section.document, re.sub(r"[^\w -]", "", section.title.lower()).replace(" ", "-"))
+        for section in markdown.sections()
+    }
+    links = [
+        (markdown.REPOSITORY / section.document, target)
+        for section in markdown.sections()
+        for target in re.findall(r"\]\(([^)]+)\)", section.text)
+    ]
+    assert links
+    for document, target in links:
+        name, _, anchor = target.partition("#")
+        file = (document.parent / name).resolve() if name else document
+        assert file.is_file(), target
+        assert not anchor or (file, anchor) in anchors, target

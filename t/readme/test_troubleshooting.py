@@ -29,6 +29,11 @@ http {
         location ~ ^/events/(?<channel>.+)$ { sse_subscribe $channel; }
         location = /limited { sse_subscribe news; sse_limit_conn 1 key=$arg_user; }
         location = /unlogged { sse_subscribe news; sse_log /dev/full; }
+        location ~ ^/durable/(?<channel>.+)$ {
+            sse_subscribe $channel;
+            sse_channel_type stream;
+            sse_max_message 64k;
+        }
         location /small { sse_subscribe news; sse_buffer_size 128k; sse_max_message 64k; }
     }
 }
@@ -150,6 +155,26 @@ def large_message(trouble):
     trouble.redis.publish("news", "x" * 70_000)
 
 
+def key_of_another_type(trouble):
+    trouble.redis.command("SET", "orders", "not a stream")
+    trouble.start()
+    trouble.open("/durable/orders")
+
+
+def forbidden_key(trouble):
+    trouble.redis.command(
+        "ACL", "SETUSER", "reader", "on", ">secret", "+@all", "allchannels", "%R~events:*"
+    )
+    trouble.start(BROKER=f"redis://reader:secret@127.0.0.1:{trouble.redis.port}")
+    trouble.open("/durable/orders")
+
+
+def large_entry(trouble):
+    trouble.start()
+    trouble.open("/durable/orders")
+    trouble.redis.command("XADD", "orders", "*", "data", "x" * 70_000)
+
+
 def zone_full(trouble):
     trouble.start(CONNECTIONS=512)
     for user in range(400):
@@ -174,7 +199,10 @@ PROVOKE = {
     "Too many open files": files_used_up,
     "closed by the server": redis_cuts_the_worker,
     "slow subscriber closed": slow_reader,
-    "over sse_max_message": large_message,
+    "dropped: over sse_max_message": large_message,
+    "cannot be read: WRONGTYPE": key_of_another_type,
+    "cannot be read: NOPERM": forbidden_key,
+    "left out: over sse_max_message": large_entry,
     '"sse_zone" is full': zone_full,
     'lines of "sse_log" lost': log_disk_full,
 }
