@@ -7,7 +7,7 @@ declare -A packages=(
   [run]="nginx redis-server curl"
   [test]="cmake ninja-build libgtest-dev libgmock-dev openssl binutils iproute2 util-linux python3-venv chromium chromium-driver
     libnginx-mod-nchan libnginx-mod-http-headers-more-filter libnginx-mod-http-subs-filter libnginx-mod-http-brotli-filter
-    libnginx-mod-http-lua"
+    libnginx-mod-http-lua php-cli php-redis"
   [microbench]="cmake ninja-build libgtest-dev libbenchmark-dev valgrind"
   [check]="cmake ninja-build libgtest-dev libgmock-dev clang-format clang-tidy cppcheck shellcheck python3"
   [bench]="cmake ninja-build libgtest-dev libgmock-dev libcli11-dev libssl-dev zlib1g-dev libnghttp2-dev liburing-dev"
