@@ -22,6 +22,7 @@ http {
     server {
         listen 127.0.0.1:@PORT@;
         location = /new { sse_subscribe_list $arg_c; }
+        location = /event { sse_subscribe a b; sse_payload event; }
         location = /oldest { sse_subscribe_list $arg_c; sse_start oldest; }
         location = /mine { sse_subscribe user:$cookie_user; }
         location = /mine/oldest { sse_subscribe user:$cookie_user; sse_start oldest; }
@@ -210,3 +211,18 @@ def test_with_another_user_a_shared_channel_resumes_and_the_own_one_starts(
     redis.add("user:ann", "data", "ann 3")
     redis.add("user:bob", "data", "bob 2")
     assert data_of(back.take(1)) == ["bob 2"]
+
+
+@pytest.mark.parametrize("version", ["1.0", "1.1"])
+def test_an_entry_without_an_event_moves_the_cursor_alone(redis, nginx, open_stream, version):
+    stream = open_stream(nginx, "/event", version=version)
+    start = stream.next_block()
+    redis.add("a", "data", ": a comment only")
+    block = stream.next_block()
+    assert (block.data, block.name) == (None, None)
+    assert block.id not in (None, start.id)
+    redis.add("b", "data", "data: b1")
+    assert stream.next_event().data == "b1"
+    back = open_stream(nginx, "/event", cursor=block.id)
+    assert back.next_event().data == "b1"
+    assert nginx.log_lines("left out") == []
