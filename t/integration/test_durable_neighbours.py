@@ -103,3 +103,23 @@ def test_a_channel_that_becomes_refused_is_resumed_without_a_loss(redis, nginx, 
         pipeline.xadd("refused", {"data": "second"}).execute()
     events = both.events_until(lambda event: event.data == "second", GONE_RETRY)
     assert not any(event.name for event in events), events
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("refuse, allow, error", REFUSALS)
+def test_a_channel_that_is_refused_while_it_is_waited_for_harms_no_other(
+    redis, nginx, open_stream, refuse, allow, error
+):
+    good, refused = open_stream(nginx, "/s?c=good"), open_stream(nginx, "/s?c=refused")
+    redis.add("refused", "data", "before")
+    assert refused.next_event(timeout=20).data == "before"
+    expect_live(redis, [good], "before")
+    redis.command("DEL", "refused")
+    refuse(redis)
+    # One connection waits for both channels: what it is refused stops it for both.
+    for number in range(20):
+        expect_live(redis, [good], f"{number}")
+    nginx.wait_for_log(f'channel "refused" cannot be read: {error}', timeout=GONE_RETRY)
+    allow(redis)
+    redis.add("refused", "data", "after")
+    refused.events_until(lambda event: event.data == "after", timeout=GONE_RETRY)

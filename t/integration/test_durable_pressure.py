@@ -137,8 +137,11 @@ class Adder:
 
 @pytest.mark.timeout(90)
 def test_joining_is_without_gap_or_repeat_while_thousands_a_second_arrive(
-    redis, nginx, open_stream
+    redis, start_nginx, open_stream
 ):
+    # They are read when all have joined.
+    conf = CONF.replace("sse_retry off;", "sse_retry off; sse_send_timeout off;")
+    nginx = start_nginx(conf, BROKER=redis.url)
     redis.add_all("s", numbers(3000, 0, size=50))
     ids = [entry_id.decode() for entry_id, _ in redis.client.xrange("s")]
     cursors = itertools.cycle(range(0, 3000, 100))
