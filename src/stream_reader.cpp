@@ -35,9 +35,18 @@ void StreamReader::read(std::uint64_t now_ms) {
     locate(now_ms);
     return;
   }
+  if (is_end_wanted_) {
+    judge(now_ms);
+    return;
+  }
   state_ = State::reading;
   asked_count_ = pages_.count(size_);
   ask(RequestKind::read, {"XRANGE", key_, to_string(position_), "+", "COUNT", std::to_string(asked_count_)}, now_ms);
+}
+
+void StreamReader::read_to_end(std::uint64_t now_ms) {
+  is_end_wanted_ = session_.is_ready();
+  read(now_ms);
 }
 
 void StreamReader::locate(std::uint64_t now_ms) {
@@ -59,6 +68,7 @@ void StreamReader::connection_lost() {
   in_flight_ = 0;
   state_ = State::idle;
   is_due_again_ = false;
+  is_end_wanted_ = false;
   confirmed_ms_.reset();
 }
 
@@ -169,6 +179,7 @@ void StreamReader::on_judged(ReplyView reply, std::uint64_t now_ms) {
       hash_ = 0;
     }
     if (give(page, now_ms)) {
+      note_end();
       finish(now_ms);
     }
   } else if (reason_ == Continuity::trimmed || !facts_.exists) {
@@ -176,6 +187,14 @@ void StreamReader::on_judged(ReplyView reply, std::uint64_t now_ms) {
   } else {
     search_from_ = position_;
     search_fork(now_ms);
+  }
+}
+
+// The facts were taken together with the page.
+void StreamReader::note_end() {
+  if (is_end_wanted_ && !has_more_) {
+    is_end_wanted_ = false;
+    end_ = facts_.exists ? facts_.last_generated : kFirstStreamId;
   }
 }
 
@@ -214,7 +233,7 @@ void StreamReader::on_search(ReplyView reply, std::uint64_t now_ms) {
 }
 
 void StreamReader::begin_anew(std::optional<StreamId> fork, std::uint64_t now_ms) {
-  position_ = reset_position(reason_, facts_, fork);
+  position_ = end_ = reset_position(reason_, facts_, fork);
   hash_ = 0;
   has_more_ = true;
   confirmed_ms_.reset();
@@ -240,7 +259,7 @@ bool StreamReader::give(ReplyView entries, std::uint64_t now_ms) {
     }
     if (!is_last) {
       ++given;
-      position_ = entry->id;
+      position_ = end_ = entry->id;
       hash_ = pages_.hash(*entry);
       size_.note(entry->bytes);
       owner_.on_entry(*entry, hash_, now_ms);
@@ -273,6 +292,7 @@ void StreamReader::finish(std::uint64_t now_ms) {
 void StreamReader::refuse(std::string_view error, std::uint64_t now_ms) {
   state_ = State::idle;
   is_due_again_ = false;
+  is_end_wanted_ = false;
   confirmed_ms_.reset();
   owner_.on_refused(error, now_ms);
 }

@@ -4,6 +4,7 @@
 // because trimming removes the oldest. When it is not, the stream as a whole is asked, in one transaction with the entries, and judged.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -47,6 +48,9 @@ class StreamReader final : private redis::ReplyHandler {
 
   bool is_located() const { return is_located_; }
   StreamId position() const { return position_; }
+  // Nothing was between the position and here, which may be beyond it: the newest entries were withdrawn, or XSETID was used. Who stands
+  // there has missed nothing.
+  StreamId end() const { return std::max(end_, position_); }
   // Of the newest entries, for how many may be asked at once; 0: not known.
   std::size_t largest_entry_bytes() const { return size_.bytes(); }
   const EntrySize& entry_size() const { return size_; }
@@ -56,6 +60,8 @@ class StreamReader final : private redis::ReplyHandler {
 
   // Asks what is new, now or when the answer that is awaited has come. Does nothing without a connection.
   void read(std::uint64_t now_ms);
+  // The same, and finds out where the stream ends if that is not at an entry: end() is known afterwards.
+  void read_to_end(std::uint64_t now_ms);
   bool is_reading() const { return state_ != State::idle; }
   // Takes entries that came in another way, if they begin right after the position and nothing is under way; false: they were not taken.
   bool take(StreamId from, redis::ReplyView entries, std::uint64_t now_ms);
@@ -90,6 +96,7 @@ class StreamReader final : private redis::ReplyHandler {
   std::uint64_t last_entry_hash(redis::ReplyView info) const;
   // Gives the entries after the position. False when the page makes no sense.
   bool give(redis::ReplyView entries, std::uint64_t now_ms);
+  void note_end();
   void finish(std::uint64_t now_ms);
   void refuse(std::string_view error, std::uint64_t now_ms);
   void begin_anew(std::optional<StreamId> fork, std::uint64_t now_ms);
@@ -101,12 +108,14 @@ class StreamReader final : private redis::ReplyHandler {
 
   bool is_located_ = false;
   StreamId position_;
+  StreamId end_;            // as of the last judgement without an entry since
   std::uint64_t hash_ = 0;  // of the entry at the position; 0: not known
   EntrySize size_;
 
   State state_ = State::idle;
   bool is_due_again_ = false;  // it was told to read meanwhile
-  bool has_more_ = false;      // than what was answered
+  bool is_end_wanted_ = false;
+  bool has_more_ = false;  // than what was answered
   std::uint32_t in_flight_ = 0;
   std::uint64_t asked_ms_ = 0;
   std::size_t asked_count_ = 0;

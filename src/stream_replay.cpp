@@ -48,7 +48,7 @@ void StreamReplay::go_on(std::uint64_t now_ms) {
   if (const Subscription* oldest = oldest_parked()) {
     at_ = position_of(*oldest);
     owner_.begin_replay(at_);
-    needs_facts_ = false;
+    needs_facts_ = at_ > owner_.live_position();
     is_walking_ = true;
     ask_page(now_ms);
   }
@@ -151,7 +151,8 @@ void StreamReplay::on_page(ReplyView entries, const StreamFacts* facts, std::uin
   needs_facts_ = false;
   if (facts != nullptr) {
     const StreamId end = facts->exists ? facts->last_generated : kFirstStreamId;
-    if (end < owner_.live_position()) {
+    const StreamId live = owner_.live_position();
+    if (end < live || (at_ > live && at_ <= end)) {  // who came from another worker may be ahead of this one
       owner_.doubt_live(now_ms);
       return;
     }

@@ -23,7 +23,7 @@ class StreamReplayOwner {
  public:
   // False: the live end of the stream is being asked for; the replay goes on when it is known.
   virtual bool is_live_known(std::uint64_t now_ms) = 0;
-  // The stream does not go as far as live reading has come, or farther: it is to be read again before anything else.
+  // The stream does not go as far as live reading has come, or farther: it is to be read to its end before anything else.
   virtual void doubt_live(std::uint64_t now_ms) = 0;
   // Those who wait where the live log can tell what comes next go live, and those of whom the last walk has come by join it. True when
   // somebody has joined.

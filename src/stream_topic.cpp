@@ -146,11 +146,20 @@ void StreamTopic::place(Subscription& subscription, std::uint64_t now_ms) {
   replay_.go_on(now_ms);
 }
 
+// Nothing when the live log cannot tell what comes after the position.
+std::optional<LogPlace> StreamTopic::live_place(const Subscription& subscription, StreamId position) {
+  const ChannelLog& log = logs_of(subscription).live;
+  if (position > reader_.position() && position <= reader_.end()) {
+    return LogPlace{log.head(), log.frame_count()};
+  }
+  return log.place_after(position);
+}
+
 // False when the live log cannot tell what comes after its position.
 bool StreamTopic::go_live(Subscription& subscription, std::uint64_t now_ms) {
   DurableReading& reading = *subscription.durable;
   ChannelLog& log = logs_of(subscription).live;
-  std::optional<LogPlace> place = log.place_after(*reading.position);
+  std::optional<LogPlace> place = live_place(subscription, *reading.position);
   if (!place) {
     return false;
   }
@@ -244,6 +253,11 @@ bool StreamTopic::lane_read(StreamId from, redis::ReplyView entries, bool is_who
 void StreamTopic::lane_rang(std::uint64_t now_ms) {
   reader_.doubt();
   reader_.read(now_ms);
+}
+
+void StreamTopic::doubt_live(std::uint64_t now_ms) {
+  reader_.doubt();
+  reader_.read_to_end(now_ms);
 }
 
 void StreamTopic::on_located(std::uint64_t) {
@@ -468,7 +482,7 @@ StreamTopic::Joined StreamTopic::settle(StreamId position, std::uint64_t now_ms)
 bool StreamTopic::leave_replay(Subscription& subscription, StreamId position, std::uint64_t now_ms) {
   DurableReading& reading = *subscription.durable;
   const std::size_t replayed = reading.replayed + static_cast<std::size_t>(subscription.frame - subscription.joined);
-  const bool has_place = logs_of(subscription).live.place_after(position).has_value();
+  const bool has_place = live_place(subscription, position).has_value();
   const bool is_full = reading.options.max_replay != 0 && replayed >= reading.options.max_replay;
   if (!has_place && !is_full) {
     return false;

@@ -102,7 +102,7 @@ class StreamTopic final : public Topic,
 
   // StreamReplayOwner
   bool is_live_known(std::uint64_t now_ms) override;
-  void doubt_live(std::uint64_t now_ms) override { lane_rang(now_ms); }
+  void doubt_live(std::uint64_t now_ms) override;
   bool serve_from_window(std::uint64_t now_ms) override;
   void begin_replay(StreamId position) override;
   std::size_t most_to_replay() const override;
@@ -127,6 +127,7 @@ class StreamTopic final : public Topic,
   LogPair& logs_for(const ReadOptions& reading, Framing framing, bool has_own_ids);
   // Its position is known, or it begins with what comes from now on.
   void place(Subscription& subscription, std::uint64_t now_ms);
+  std::optional<LogPlace> live_place(const Subscription& subscription, StreamId position);
   bool go_live(Subscription& subscription, std::uint64_t now_ms);
   void cut_short(Subscription& subscription, std::uint64_t now_ms);
   void join(Subscription& subscription, const LogPlace& place);
