@@ -75,8 +75,8 @@ void Hub::open(Subscriber& subscriber, Framing framing, std::uint64_t now_ms) {
 
 // A browser that has been given no id would come back without a cursor, and miss what came meanwhile.
 void Hub::tell_position(Subscriber& subscriber, std::uint64_t now_ms) {
-  if (subscriber.own_.size != 0) {
-    return;  // a reset, which tells it
+  if (subscriber.own_.size != 0 && subscriber.size() == 1) {
+    return;  // a reset, which tells it; of several channels, perhaps not of all
   }
   const bool has_all = std::all_of(subscriber.begin(), subscriber.end(), [](const Subscription& s) { return s.durable->has_cursor; });
   std::string cursor;

@@ -15,6 +15,7 @@ http {
         listen 127.0.0.1:@PORT@;
         location = /orders { sse_subscribe orders; }
         location = /news { sse_subscribe news; }
+        location = /both { sse_subscribe orders news; }
     }
 }
 """
@@ -69,3 +70,15 @@ def test_a_cursor_that_this_worker_has_not_read_yet_is_no_reason_for_a_reset(
         redis.command("XADD", "orders", f"6-{number}", "data", number)
     stream = open_stream(nginx, "/orders", **with_cursor("6-1"))
     assert stream.next_event() == ("2", None, "6-2", None, None)
+
+
+def test_a_cursor_that_is_none_is_replaced_by_one_of_all_channels(redis, start_nginx, open_stream):
+    nginx = start_nginx(CONF, BROKER=redis.url)
+    stream = open_stream(nginx, "/both", **with_cursor("nonsense"))
+    assert stream.next_event().name == "reset"
+    cursor = stream.next_block().id
+    stream.close()
+    for channel in ("orders", "news"):
+        redis.command("XADD", channel, "*", "data", channel)
+    stream = open_stream(nginx, "/both", **with_cursor(cursor))
+    assert {event.data for event in stream.take(2)} == {"orders", "news"}
