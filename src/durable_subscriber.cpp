@@ -14,6 +14,8 @@ namespace {
 
 // The frames of one batch whose id lines are made at once: what the socket does not take is made again.
 constexpr std::size_t kOwnIdsBatchBytes = std::size_t{256} * 1024;
+// The frames that are copied at once: little for who reads slowly, and it need not be much for who reads fast.
+constexpr std::size_t kCopiedBytes = std::size_t{16} * 1024;
 
 }  // namespace
 
@@ -92,6 +94,34 @@ void Subscriber::gather_with_ids(Batch& batch, MemoryMeter& meter) {
                Piece::Source::id});
     batch.add(event.frame);
     line_begin = event.line_end;
+  }
+}
+
+void Subscriber::copy_with_ids(MemoryMeter& meter) {
+  std::string bytes;
+  std::uint64_t due_ms = 0;
+  std::vector<FrameWalk> walks = due_walks(*this, nullptr);
+  while (!walks.empty() && bytes.size() < kCopiedBytes) {
+    const auto first = earliest(walks);
+    const Piece frame = first->piece();
+    due_ms = bytes.empty() ? frame.due_ms : due_ms;
+    bytes.append(frame.data, frame.size);
+    Subscription& subscription = *first->subscription;
+    subscription.offset += frame.size;
+    ++subscription.frame;
+    subscription.durable->position = first->mark().id;
+    ++events_sent_;
+    std::string cursor;
+    if (append_cursor(cursor)) {
+      const std::string block = position_block(cursor);
+      framing_ == Framing::chunked ? append_chunk(bytes, block) : static_cast<void>(bytes += block);
+    }
+    if (!first->next()) {
+      walks.erase(first);
+    }
+  }
+  if (!bytes.empty()) {
+    push_own(bytes, due_ms, meter);
   }
 }
 

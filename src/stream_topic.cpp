@@ -515,8 +515,10 @@ void StreamTopic::give(ChannelLog& log, const StreamEntryView& entry, std::uint6
   Counters& counters = hub_.counters();
   counters.payloads_not_json += message.notes.not_json ? 1 : 0;
   counters.fields_invalid += message.notes.invalid_field ? 1 : 0;
-  if (message.empty) {  // there is no event in it. Its place is told by the line of its id, which is the subscriber's own
-    publish_block(log, "\n", {entry.id, hash}, now_ms);
+  if (message.empty) {  // the position moves all the same
+    std::string comment;
+    append_comment(comment, "no event");
+    give_block(log, comment, {entry.id, hash}, now_ms);
   } else if (message.frame.empty()) {
     ++counters.messages_too_large;
     counters.resets_too_large += log.attached();
@@ -529,11 +531,11 @@ void StreamTopic::give(ChannelLog& log, const StreamEntryView& entry, std::uint6
 
 void StreamTopic::give_reset(ChannelLog& log, const DurableReset& reset, const EntryMark& mark, std::uint64_t now_ms) {
   hub_.counters().resets += log.attached();
-  publish_block(log, reset_block(log.encoding().reset_event, reset, log.encoding().entry_ids ? to_string(mark.id) : std::string()), mark,
-                now_ms);
+  give_block(log, reset_block(log.encoding().reset_event, reset, log.encoding().entry_ids ? to_string(mark.id) : std::string()), mark,
+             now_ms);
 }
 
-void StreamTopic::publish_block(ChannelLog& log, const std::string& block, const EntryMark& mark, std::uint64_t now_ms) {
+void StreamTopic::give_block(ChannelLog& log, const std::string& block, const EntryMark& mark, std::uint64_t now_ms) {
   std::string chunk;
   if (log.encoding().framing == Framing::chunked) {
     append_chunk(chunk, block);

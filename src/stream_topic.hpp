@@ -133,7 +133,7 @@ class StreamTopic final : public Topic,
   void join(Subscription& subscription, const LogPlace& place);
   void give(ChannelLog& log, const StreamEntryView& entry, std::uint64_t hash, std::uint64_t now_ms);
   void give_reset(ChannelLog& log, const DurableReset& reset, const EntryMark& mark, std::uint64_t now_ms);
-  void publish_block(ChannelLog& log, const std::string& block, const EntryMark& mark, std::uint64_t now_ms);
+  void give_block(ChannelLog& log, const std::string& block, const EntryMark& mark, std::uint64_t now_ms);
   void tell_reset(Subscription& subscription, const DurableReset& reset, std::uint64_t now_ms);
   bool is_too_far(const Subscription& subscription, std::uint64_t more) const;
   void take_back(ChannelLog& log, Continuity reason, const StreamFacts& facts, std::uint64_t now_ms);

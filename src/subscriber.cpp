@@ -141,7 +141,11 @@ void Subscriber::gather(Batch& batch, MemoryMeter& meter) {
   }
   Subscription* only = nullptr;
   std::size_t due = 0;
-  if (!ending_) {
+  if (has_ids_behind()) {
+    if (!ending_ && own_.size == 0) {
+      copy_with_ids(meter);
+    }
+  } else if (!ending_) {
     for (Subscription& subscription : *this) {
       if (is_due(subscription)) {
         only = &subscription;

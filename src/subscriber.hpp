@@ -126,6 +126,11 @@ class Subscriber : public ListNode<ByKeepalive>, public ListNode<ByOpening>, pub
   void gather_logs_by_arrival(Batch& batch);
   // With an id line of its own before each frame: where it stands in all its channels after that frame.
   void gather_with_ids(Batch& batch, MemoryMeter& meter);
+  // A frame may hold several events, of which an id line before it would belong to the first: a client that got no more than that would
+  // not get the others. So the id is a block of its own behind the frame.
+  bool has_ids_behind() const { return has_own_ids() && reading_.encoding.payload == PayloadForm::event; }
+  // Makes the next frames, each with its id behind it, its own bytes: given, and out only when they are.
+  void copy_with_ids(MemoryMeter& meter);
   Positions positions() const;
   // Keeps the rest of the frame that it is in the middle of; the segment holds it.
   void pin_rest(Subscription& subscription, const LogSegment& segment, MemoryMeter& meter);

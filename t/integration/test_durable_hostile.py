@@ -16,6 +16,7 @@ http {
         location = /orders { sse_subscribe orders; }
         location = /news { sse_subscribe news; }
         location = /both { sse_subscribe orders news; }
+        location = /blocks { sse_subscribe orders news; sse_payload event; }
     }
 }
 """
@@ -82,3 +83,55 @@ def test_a_cursor_that_is_none_is_replaced_by_one_of_all_channels(redis, start_n
         redis.command("XADD", channel, "*", "data", channel)
     stream = open_stream(nginx, "/both", **with_cursor(cursor))
     assert {event.data for event in stream.take(2)} == {"orders", "news"}
+
+
+def test_the_cursor_moves_when_all_events_of_an_entry_are_there(redis, start_nginx, open_stream):
+    nginx = start_nginx(CONF, BROKER=redis.url)
+    stream = open_stream(nginx, "/blocks")
+    start = stream.next_block().id or stream.next_block().id
+    large = "x" * 500_000
+    redis.command("XADD", "orders", "*", "data", f"data: first\n\ndata: {large}\n\n")
+    first = stream.next_event()
+    assert (first.data, first.id) == ("first", None)
+    stream.close()  # in the middle of the second
+    stream = open_stream(nginx, "/blocks", **with_cursor(start))
+    assert [(event.data, event.id) for event in stream.take(2)] == [("first", None), (large, None)]
+    end = stream.next_block()
+    assert end.id and end.data is None
+    stream.close()
+    redis.command("XADD", "news", "*", "data", "data: next\n\n")
+    stream = open_stream(nginx, "/blocks", **with_cursor(end.id))
+    assert stream.next_event().data == "next"
+
+
+def test_a_slow_reader_gets_every_entry_and_its_id_whole(redis, start_nginx, open_stream):
+    nginx = start_nginx(CONF, BROKER=redis.url)
+    stream = open_stream(nginx, "/blocks", receive_buffer=4096)
+    with redis.client.pipeline(transaction=False) as pipeline:
+        for number in range(200):
+            channel = ("orders", "news")[number % 2]
+            pipeline.execute_command(
+                "XADD", channel, "*", "data", f"data: {number}\n\ndata: {'x' * 20_000}\n\n"
+            )
+        pipeline.execute()
+    seen, ids = [], []
+    while len(ids) < 200:
+        block = stream.next_block()
+        if block.data is None:
+            ids += [block.id] if block.id and seen else []
+        elif block.data[0] != "x":
+            assert block.id is None and len(ids) == len(seen)
+            seen.append(int(block.data))
+    for parity in (0, 1):
+        assert [number for number in seen if number % 2 == parity] == list(range(parity, 200, 2))
+    assert len(set(ids)) == 200
+
+
+def test_an_entry_without_an_event_moves_the_cursor_and_nothing_else(
+    redis, start_nginx, open_stream
+):
+    nginx = start_nginx(CONF, BROKER=redis.url)
+    stream = open_stream(nginx, "/blocks")
+    redis.command("XADD", "orders", "*", "data", ": comment\n\n")
+    redis.command("XADD", "orders", "*", "data", "data: event\n\n")
+    assert stream.next_event().data == "event"
