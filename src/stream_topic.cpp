@@ -138,7 +138,7 @@ void StreamTopic::place(Subscription& subscription, std::uint64_t now_ms) {
     ++hub_.counters().resets_broker_away;
     tell_reset(subscription, {"broker-away", name(), std::nullopt, reader_.position()}, now_ms);
   }
-  if (is_new && go_live(subscription, now_ms)) {
+  if (is_new && can_read(subscription) && go_live(subscription, now_ms)) {
     return;  // all that comes from now on
   }
   reading.phase = DurableReading::Phase::parked;
@@ -280,6 +280,9 @@ void StreamTopic::on_caught_up(std::uint64_t now_ms) {
   List<Subscription> open;
   open.splice_back(placeless_);
   while (Subscription* subscription = open.pop_front()) {
+    if (subscription->subscriber->is_ending()) {
+      continue;  // nothing comes after its farewell
+    }
     if (is_ready_for(*subscription)) {
       place(*subscription, now_ms);
     } else {

@@ -11,10 +11,17 @@ http {
     access_log off;
     sse_broker @BROKER@;
     sse_channel_type stream;
+    large_client_header_buffers 4 32k;
+    map $arg_many $many { default "$arg_many$arg_many$arg_many$arg_many"; }
     server {
-        listen 127.0.0.1:@PORT@;
+        listen 127.0.0.1:@PORT@ sndbuf=8k;
         location = /orders { sse_subscribe orders; }
         location = /news { sse_subscribe news; }
+        location = /greeted {
+            sse_subscribe orders;
+            sse_open_timeout 50ms;
+            sse_greeting "$many$many$many$many$many$many$many$many$many$many";
+        }
         location = /both { sse_subscribe orders news; }
         location = /blocks { sse_subscribe orders news; sse_payload event; }
     }
@@ -135,3 +142,18 @@ def test_an_entry_without_an_event_moves_the_cursor_and_nothing_else(
     redis.command("XADD", "orders", "*", "data", ": comment\n\n")
     redis.command("XADD", "orders", "*", "data", "data: event\n\n")
     assert stream.next_event().data == "event"
+
+
+def test_whose_socket_was_full_before_the_channel_was_known_gets_what_comes(
+    make_redis, start_nginx, open_stream
+):
+    redis = make_redis(running=False)
+    nginx = start_nginx(CONF, BROKER=redis.url)
+    slow = open_stream(nginx, "/greeted?many=" + "x" * 20_000, receive_buffer=4096)
+    redis.start()
+    other = open_stream(nginx, "/orders")
+    for number in range(3):
+        redis.command("XADD", "orders", "*", "data", number)
+        assert other.events_until(lambda event: event.name is None)[-1].data == str(number)
+    names = [event.name or event.data for event in slow.take(5)]
+    assert names[0].startswith("xxx") and names[1:] == ["reset", "0", "1", "2"]
