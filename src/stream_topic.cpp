@@ -289,7 +289,9 @@ void StreamTopic::on_caught_up(std::uint64_t now_ms) {
       placeless_.push_back(*subscription);
     }
   }
+  is_caught_up_ = true;
   replay_.go_on(now_ms);
+  is_caught_up_ = false;
 }
 
 void StreamTopic::on_broken(Continuity reason, const StreamFacts& facts, std::optional<StreamId> fork, std::uint64_t now_ms) {
@@ -353,7 +355,8 @@ bool StreamTopic::is_live_known(std::uint64_t now_ms) {
   if (!host_.commands().is_ready()) {
     return true;  // checked when Redis is back
   }
-  if (reader_.confirmed_ms() && now_ms - *reader_.confirmed_ms() <= kConfirmedForMs) {
+  // An answer that was long under way counts as well, while it is here: the next would be no younger.
+  if (is_caught_up_ || (reader_.confirmed_ms() && now_ms - *reader_.confirmed_ms() <= kConfirmedForMs)) {
     return true;
   }
   if (!parked_.empty()) {

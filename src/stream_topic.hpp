@@ -141,6 +141,7 @@ class StreamTopic final : public Topic,
   void count_reset(Continuity reason, std::size_t count);
 
   StreamHost& host_;
+  bool is_caught_up_ = false;  // the answer that says so is being looked at
   std::uint64_t reads_since_ms_ = 0;
   std::uint32_t reads_ = 0;  // since then, because a lane told of something
   StreamReader reader_;

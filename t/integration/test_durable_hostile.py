@@ -1,5 +1,11 @@
 """Durable channels in states that nobody wants: nothing is asked at full speed, lost, or said twice."""
 
+import contextlib
+import queue
+import socket
+import threading
+import time
+
 CONF = """
 load_module @MODULE@;
 worker_processes 1;
@@ -29,6 +35,53 @@ http {
 """
 
 READS = ("xrange", "xrevrange", "xinfo|stream", "multi", "exec", "xread")
+
+
+class LongWay:
+    """A relay to a Redis that keeps everything for a while, in both directions."""
+
+    DELAY = 0.6  # seconds
+
+    def __init__(self, redis):
+        self._target = ("127.0.0.1", redis.port)
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"redis://127.0.0.1:{self._listener.getsockname()[1]}"
+        self._start(self._accept)
+
+    def close(self):
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+
+    def _start(self, function, *arguments):
+        threading.Thread(target=function, args=arguments, daemon=True).start()
+
+    def _accept(self):
+        with contextlib.suppress(OSError):
+            while True:
+                near, _ = self._listener.accept()
+                far = socket.create_connection(self._target)
+                for ends in ((near, far), (far, near)):
+                    kept = queue.SimpleQueue()
+                    self._start(self._take, ends[0], kept)
+                    self._start(self._bring, kept, ends[1])
+
+    def _take(self, source, kept):
+        data = b"-"
+        while data:
+            try:
+                data = source.recv(65536)
+            except OSError:
+                data = b""
+            kept.put((time.monotonic() + self.DELAY, data))
+
+    def _bring(self, kept, target):
+        data = b"-"
+        with contextlib.suppress(OSError):
+            while data:
+                due, data = kept.get()
+                time.sleep(max(due - time.monotonic(), 0))
+                target.sendall(data)
+            target.shutdown(socket.SHUT_RDWR)
 
 
 def with_cursor(cursor):
@@ -157,3 +210,13 @@ def test_whose_socket_was_full_before_the_channel_was_known_gets_what_comes(
         assert other.events_until(lambda event: event.name is None)[-1].data == str(number)
     names = [event.name or event.data for event in slow.take(5)]
     assert names[0].startswith("xxx") and names[1:] == ["reset", "0", "1", "2"]
+
+
+def test_a_redis_that_takes_a_second_for_each_answer_serves_a_replay(
+    redis, start_nginx, open_stream
+):
+    ids = [redis.command("XADD", "orders", "*", "data", number) for number in range(3)]
+    with contextlib.closing(LongWay(redis)) as way:
+        nginx = start_nginx(CONF, BROKER=way.url)
+        stream = open_stream(nginx, "/orders", **with_cursor(ids[0].decode()))
+        assert [event.data for event in stream.take(2)] == ["1", "2"]
