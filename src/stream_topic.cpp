@@ -420,7 +420,9 @@ std::size_t StreamTopic::most_to_replay() const {
     }
   };
   for (const Subscription* one = parked_.front(); one != nullptr; one = parked_.after(*one)) {
-    consider(*one, 0);
+    if (can_read(*one)) {  // who cannot would hold up all others
+      consider(*one, 0);
+    }
   }
   for (const auto& pair : logs_) {
     const List<Subscription>& joined = pair->replay.settled();

@@ -23,6 +23,7 @@ http {
         listen 127.0.0.1:@PORT@ sndbuf=8k;
         location = /orders { sse_subscribe orders; }
         location = /news { sse_subscribe news; }
+        location = /few { sse_subscribe orders; sse_max_replay 5; }
         location = /greeted {
             sse_subscribe orders;
             sse_open_timeout 50ms;
@@ -220,3 +221,22 @@ def test_a_redis_that_takes_a_second_for_each_answer_serves_a_replay(
         nginx = start_nginx(CONF, BROKER=way.url)
         stream = open_stream(nginx, "/orders", **with_cursor(ids[0].decode()))
         assert [event.data for event in stream.take(2)] == ["1", "2"]
+
+
+def test_who_reads_nothing_does_not_make_the_replays_of_others_small(
+    redis, start_nginx, open_stream
+):
+    first = redis.command("XADD", "orders", "*", "data", "first").decode()
+    for _ in range(5):
+        redis.command("XADD", "orders", "*", "data", "x" * 900_000)
+    with redis.client.pipeline(transaction=False) as pipeline:
+        for number in range(3000):
+            pipeline.execute_command("XADD", "orders", "*", "data", number)
+        pipeline.execute()
+    nginx = start_nginx(CONF, BROKER=redis.url)
+    stuck = open_stream(nginx, "/few", receive_buffer=4096, **with_cursor(first))
+    stuck.discard_until(lambda data: b"xxx" in data)
+    before = reads(redis)
+    reader = open_stream(nginx, "/orders", **with_cursor(first))
+    assert [event.data for event in reader.take(3005)][-1] == "2999"
+    assert reads(redis) - before < 400  # for 256 entries, pages are as small as those large ones ask
