@@ -1,0 +1,534 @@
+// What readers of durable channels are given, through a StreamSource and a hub, from a server whose answers the test lets through.
+#include "stream_source.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "durable_world.hpp"
+#include "reference_cursor.hpp"
+
+namespace sse {
+namespace {
+
+using test::DurableReader;
+using test::DurableWorld;
+using test::FakeStreamServer;
+using test::ReaderChoice;
+using Told = std::vector<std::string>;
+using Phase = DurableReading::Phase;
+
+class StreamSourceTest : public ::testing::Test {
+ protected:
+  StreamSourceTest() { world_.connect(); }
+
+  FakeStreamServer::Stream& stream(const std::string& key = "news") { return world_.server.streams[key]; }
+  // Entries 1-0, 2-0 … of data e1, e2 …
+  void fill(std::uint64_t from, std::uint64_t to, const std::string& key = "news") {
+    for (std::uint64_t i = from; i <= to; ++i) {
+      stream(key).add({i, 0}, "e" + std::to_string(i));
+    }
+  }
+  static Told told(std::uint64_t from, std::uint64_t to) {
+    Told result;
+    for (std::uint64_t i = from; i <= to; ++i) {
+      result.push_back("e" + std::to_string(i) + " @" + std::to_string(i) + "-0");
+    }
+    return result;
+  }
+  static Told both(Told first, const Told& second) {
+    first.insert(first.end(), second.begin(), second.end());
+    return first;
+  }
+
+  std::unique_ptr<DurableReader> reader(std::string_view cursor = {}, const ReaderChoice& choice = {}) {
+    auto made = world_.reader({"news"}, choice, cursor);
+    world_.exchange();
+    return made;
+  }
+  static ReaderChoice starting(Start start, std::size_t last = 0) {
+    ReaderChoice choice;
+    choice.durable.start = start;
+    choice.durable.last = last;
+    return choice;
+  }
+  void ring_and_read() {
+    world_.ring("news");
+    world_.exchange();
+  }
+
+  DurableWorld world_;
+};
+
+// Where it begins
+
+TEST_F(StreamSourceTest, WhoHasNoCursorIsGivenTheEndsPositionAtOnce) {
+  fill(1, 3);
+  auto one = reader();
+  EXPECT_EQ(one->take(), "id: 3-0\n\n");
+}
+
+TEST_F(StreamSourceTest, AMissingStreamIsAtItsBeginning) {
+  auto one = reader();
+  EXPECT_EQ(one->take(), "id: 0-0\n\n");
+  fill(1, 1);
+  ring_and_read();
+  EXPECT_EQ(one->told(), told(1, 1));
+}
+
+TEST_F(StreamSourceTest, NobodyOpensBeforeTheEndIsKnown) {
+  fill(1, 3);
+  auto one = world_.reader({"news"});
+  world_.to_server();
+  world_.flush();
+  EXPECT_FALSE(one->is_open());
+  world_.exchange();
+  EXPECT_TRUE(one->is_open());
+}
+
+TEST_F(StreamSourceTest, WhatIsAddedBetweenOpenAndTheFirstBellComes) {
+  auto one = reader();
+  fill(1, 2);
+  world_.pass(31'000);  // no bell at all
+  EXPECT_EQ(one->told(), told(1, 2));
+}
+
+TEST_F(StreamSourceTest, StartOldestBeginsWithTheOldestThatIsKept) {
+  fill(1, 40);
+  stream().model.trim_to(30);
+  auto one = reader({}, starting(Start::oldest));
+  EXPECT_EQ(one->told(), told(11, 40));
+}
+
+TEST_F(StreamSourceTest, StartLastBeginsSoManyBeforeTheEnd) {
+  fill(1, 40);
+  auto one = reader({}, starting(Start::last, 3));
+  auto more = reader({}, starting(Start::last, 100));
+  EXPECT_EQ(one->told(), told(38, 40));
+  EXPECT_EQ(more->told(), told(1, 40));
+}
+
+TEST_F(StreamSourceTest, StartOldestOfAnEmptyStreamIsItsEnd) {
+  fill(1, 3);
+  stream().model.trim_to(0);
+  auto one = reader({}, starting(Start::oldest));
+  EXPECT_EQ(one->take(), "id: 3-0\n\n");
+}
+
+// Replay
+
+TEST_F(StreamSourceTest, ACursorIsFollowedByWhatCameAfterItAndThenByWhatComes) {
+  fill(1, 100);
+  auto one = reader("40-0");
+  EXPECT_EQ(one->told(), told(41, 100));
+  fill(101, 105);
+  ring_and_read();
+  EXPECT_EQ(one->told(), told(41, 105));
+  EXPECT_EQ(world_.hub.counters().resets, 0u);
+}
+
+TEST_F(StreamSourceTest, WhatComesDuringAReplayComesAfterItAndOnce) {
+  fill(1, 100);
+  auto one = world_.reader({"news"}, {}, "10-0");
+  for (std::uint64_t next = 101; next <= 140; ++next) {
+    world_.to_server();
+    fill(next, next);
+    world_.ring("news");
+    world_.to_session(300);
+    world_.flush();
+  }
+  world_.exchange();
+  EXPECT_EQ(one->told(), told(11, 140));
+}
+
+TEST_F(StreamSourceTest, OneWalkServesAllWhoComeBackTogether) {
+  fill(1, 200);
+  std::vector<std::unique_ptr<DurableReader>> readers;
+  for (std::uint64_t i = 0; i < 100; ++i) {
+    readers.push_back(world_.reader({"news"}, {}, std::to_string(1 + i) + "-0"));
+  }
+  world_.exchange();
+  for (std::uint64_t i = 0; i < 100; ++i) {
+    EXPECT_EQ(readers[i]->told(), told(2 + i, 200)) << i;
+  }
+  EXPECT_LE(world_.asked("XRANGE").size(), 15u);  // of 16 entries, as their size is not known
+  EXPECT_LE(world_.hub.counters().entries_replayed, 200u);
+}
+
+TEST_F(StreamSourceTest, AWindowAnswersWithoutRedis) {
+  auto one = reader();
+  for (std::uint64_t i = 1; i <= 20; ++i) {
+    world_.publish("news", {i, 0}, "e" + std::to_string(i));
+  }
+  const std::size_t asked = world_.asked("XRANGE").size();
+  auto two = reader("5-0");
+  EXPECT_EQ(two->told(), told(6, 20));
+  EXPECT_EQ(world_.asked("XRANGE").size(), asked);
+}
+
+TEST_F(StreamSourceTest, AWindowIsConfirmedBeforeItAnswersAfterASecond) {
+  auto one = reader();
+  for (std::uint64_t i = 1; i <= 20; ++i) {
+    world_.publish("news", {i, 0}, "e" + std::to_string(i));
+  }
+  world_.now_ms += 1001;
+  fill(21, 21);
+  auto two = world_.reader({"news"}, {}, "5-0");
+  world_.flush();
+  EXPECT_EQ(two->told(), Told());
+  world_.exchange();
+  EXPECT_EQ(two->told(), told(6, 21));
+}
+
+TEST_F(StreamSourceTest, AnIdThatWasWithdrawnIsNotLost) {
+  fill(1, 10);
+  for (const std::uint64_t id : {4, 5, 10}) {
+    stream().model.withdraw({id, 0});
+  }
+  auto one = reader("4-0");
+  EXPECT_EQ(one->told(), told(6, 9));
+  auto two = reader("10-0");
+  fill(11, 11);
+  ring_and_read();
+  EXPECT_EQ(one->told(), both(told(6, 9), told(11, 11)));
+  EXPECT_EQ(two->told(), told(11, 11));
+}
+
+// Slow readers
+
+TEST_F(StreamSourceTest, WhoFallsOutOfTheWindowPagesOnAndLosesNothing) {
+  ReaderChoice choice;
+  choice.buffer_bytes = 500;
+  auto fast = reader({}, choice);
+  auto slow = reader({}, choice);
+  slow->sink.room = 30;  // in the middle of its second event
+  for (std::uint64_t i = 1; i <= 200; ++i) {
+    world_.publish("news", {i, 0}, "e" + std::to_string(i));
+  }
+  EXPECT_EQ(slow->phase(), Phase::parked);
+  EXPECT_EQ(fast->told(), told(1, 200));
+  slow->make_writable();
+  world_.exchange();
+  EXPECT_EQ(slow->told(), told(1, 200));
+  EXPECT_FALSE(slow->sink.aborted);
+}
+
+TEST_F(StreamSourceTest, AWalkWhoseReadersAreAllBlockedIsLeftForOthers) {
+  ReaderChoice choice;
+  choice.buffer_bytes = 2000;
+  fill(1, 300);
+  auto slow = world_.reader({"news"}, choice, "1-0");
+  slow->sink.room = 100;
+  world_.exchange();
+  auto other = reader("100-0", choice);
+  EXPECT_EQ(other->told(), told(101, 300));
+  slow->make_writable();
+  world_.exchange();
+  EXPECT_EQ(slow->told(), told(2, 300));
+}
+
+TEST_F(StreamSourceTest, ASlowReplayIsNotReadFasterThanItIsTaken) {
+  fill(1, 5000);
+  ReaderChoice choice;
+  choice.buffer_bytes = 4000;
+  auto slow = world_.reader({"news"}, choice, "1-0");
+  slow->sink.room = 1000;
+  world_.exchange();
+  EXPECT_LT(world_.hub.counters().entries_replayed, 1200u);
+  for (int i = 0; i < 10000 && slow->told().size() < 4999; ++i) {
+    slow->make_writable(1000);
+    world_.exchange();
+  }
+  EXPECT_EQ(slow->told(), told(2, 5000));
+}
+
+// Too far
+
+TEST_F(StreamSourceTest, WhoWouldGetMoreThanIsAllowedIsToldAndGoesOnLive) {
+  fill(1, 100);
+  ReaderChoice choice;
+  choice.durable.max_replay = 30;
+  auto one = reader("10-0", choice);
+  const Told given = one->told();
+  ASSERT_FALSE(given.empty());
+  EXPECT_LE(given.size(), 31u);
+  EXPECT_EQ(given.back(), "reset too-far @100-0");
+  EXPECT_EQ(Told(given.begin(), given.end() - 1), told(11, 10 + given.size() - 1));
+  fill(101, 101);
+  ring_and_read();
+  EXPECT_EQ(one->told(), both(given, told(101, 101)));
+}
+
+TEST_F(StreamSourceTest, WhoIsAllowedExactlyWhatThereIsGetsIt) {
+  fill(1, 100);
+  ReaderChoice choice;
+  choice.durable.max_replay = 30;
+  auto one = reader("70-0", choice);
+  EXPECT_EQ(one->told(), told(71, 100));
+  auto two = reader("69-0", choice);  // from the window
+  EXPECT_EQ(two->told().back(), "reset too-far @100-0");
+}
+
+// Resets
+
+TEST_F(StreamSourceTest, TrimmedIsToldOnceAndGoesOnWithTheOldest) {
+  fill(1, 100);
+  stream().model.trim_to(20);
+  auto one = reader("10-0");
+  auto two = reader("80-0");  // the next one is there
+  EXPECT_EQ(one->told(), both({"reset trimmed @80-18446744073709551615"}, told(81, 100)));
+  EXPECT_EQ(two->told().front(), "reset trimmed @80-18446744073709551615");  // Redis cannot know
+  EXPECT_EQ(world_.hub.counters().resets_trimmed, 2u);
+}
+
+TEST_F(StreamSourceTest, ATrimUnderALiveReaderIsToldOnce) {
+  fill(1, 10);
+  auto one = reader();
+  fill(11, 50);
+  stream().model.trim_to(20);
+  ring_and_read();
+  EXPECT_EQ(one->told(), both({"reset trimmed @30-18446744073709551615"}, told(31, 50)));
+}
+
+TEST_F(StreamSourceTest, ATrimUnderAReplayIsToldOnce) {
+  ReaderChoice choice;
+  choice.buffer_bytes = 1000;
+  fill(1, 1000);
+  auto one = world_.reader({"news"}, choice, "1-0");
+  one->sink.room = 200;
+  world_.exchange();
+  stream().model.trim_to(100);
+  one->make_writable();
+  world_.exchange();
+  const Told given = one->told();
+  EXPECT_EQ(std::count_if(given.begin(), given.end(), [](const std::string& line) { return line.rfind("reset", 0) == 0; }), 1);
+  EXPECT_EQ(Told(given.end() - 101, given.end()), both({"reset trimmed @900-18446744073709551615"}, told(901, 1000)));
+}
+
+TEST_F(StreamSourceTest, ACursorOfNoHistoryIsAhead) {
+  fill(1, 10);
+  auto one = reader("99-0");
+  EXPECT_EQ(one->told(), both({"reset ahead @0-18446744073709551615"}, told(1, 10)));
+  EXPECT_EQ(world_.hub.counters().resets_ahead, 1u);
+}
+
+TEST_F(StreamSourceTest, ADeletedStreamIsTold) {
+  fill(1, 10);
+  auto one = reader();
+  world_.server.streams.erase("news");
+  ring_and_read();
+  auto two = reader("5-0");
+  fill(1, 2);
+  ring_and_read();
+  EXPECT_EQ(one->told(), both({"reset deleted @0-0"}, told(1, 2)));
+  EXPECT_EQ(two->told(), both({"reset deleted @0-0"}, told(1, 2)));
+}
+
+TEST_F(StreamSourceTest, ACursorThatIsNoneIsTold) {
+  fill(1, 10);
+  auto one = reader("nonsense");
+  fill(11, 11);
+  ring_and_read();
+  EXPECT_EQ(one->told(), both({"reset malformed @10-0"}, told(11, 11)));
+}
+
+TEST_F(StreamSourceTest, ATooLargeEntryIsLeftOutAndTold) {
+  ReaderChoice choice;
+  choice.max_message_bytes = 100;
+  auto one = reader({}, choice);
+  fill(1, 1);
+  stream().add({2, 0}, std::string(101, 'x'));
+  fill(3, 3);
+  ring_and_read();
+  EXPECT_EQ(one->told(), (Told{"e1 @1-0", "reset too-large @2-0", "e3 @3-0"}));
+  EXPECT_EQ(world_.logger.count(LogLevel::warn), 1u);
+}
+
+// Forks
+
+TEST_F(StreamSourceTest, AForkIsFoundAndGoneOnFrom) {
+  auto one = reader();
+  for (std::uint64_t i = 1; i <= 10; ++i) {
+    world_.publish("news", {i, 0}, "e" + std::to_string(i));
+  }
+  world_.cut();
+  stream() = {};
+  fill(1, 6);
+  stream().add({7, 0}, "other7");  // the same ids, and other bytes
+  stream().add({10, 0}, "other10");
+  stream().add({12, 0}, "other12");
+  world_.connect();
+  world_.exchange();
+  EXPECT_EQ(one->told(), both(told(1, 10), {"reset ahead @6-0", "other7 @7-0", "other10 @10-0", "other12 @12-0"}));
+  EXPECT_EQ(world_.hub.counters().forks, 1u);
+  auto two = reader("9-0");  // of the lost tail
+  EXPECT_EQ(two->told(), (Told{"reset ahead @6-0", "other7 @7-0", "other10 @10-0", "other12 @12-0"}));
+}
+
+TEST_F(StreamSourceTest, IdsThatGoBackAreSeenByTheHashAlone) {
+  auto one = reader();
+  world_.publish("news", {1, 0}, "first");
+  stream() = {};
+  stream().add({1, 0}, "second");
+  world_.pass(62'000);  // silence
+  EXPECT_EQ(one->told(), (Told{"first @1-0", "reset ahead @0-18446744073709551615", "second @1-0"}));
+}
+
+// The broker away
+
+TEST_F(StreamSourceTest, WhoOpensWhileTheBrokerIsAwayIsToldFromWhereItReads) {
+  world_.cut();
+  auto fresh = world_.reader({"news"});
+  auto back = world_.reader({"news"}, {}, "4-0");
+  fresh->stop_waiting();
+  back->stop_waiting();
+  world_.flush();
+  EXPECT_TRUE(fresh->is_open());
+  EXPECT_EQ(fresh->take(), "");
+  fill(1, 5);
+  world_.connect();
+  world_.exchange();
+  fill(6, 6);
+  ring_and_read();
+  EXPECT_EQ(fresh->told(), both({"reset broker-away @5-0"}, told(6, 6)));
+  EXPECT_EQ(back->told(), told(5, 6));
+}
+
+TEST_F(StreamSourceTest, WhatCameWhileTheConnectionWasBrokenComesAfterwards) {
+  fill(1, 5);
+  auto one = reader();
+  world_.cut();
+  fill(6, 60);
+  world_.connect();
+  world_.exchange();
+  EXPECT_EQ(one->told(), told(6, 60));
+}
+
+// The cut comes after so many bytes of what the server has to say.
+TEST_F(StreamSourceTest, AConnectionThatBreaksAtAnyByteLosesNothing) {
+  for (std::size_t bytes = 0; bytes < 3000; bytes += 7) {
+    SCOPED_TRACE(bytes);
+    DurableWorld world;
+    auto& entries = world.server.streams["news"];
+    for (std::uint64_t i = 1; i <= 40; ++i) {
+      entries.add({i, 0}, "e" + std::to_string(i));
+    }
+    world.connect();
+    auto one = world.reader({"news"}, {}, "10-0");
+    std::size_t left = bytes;
+    while (left > 0 && (world.to_server(), world.is_busy())) {
+      const std::size_t step = std::min(left, world.client->output.size());
+      world.to_session(step);
+      left -= step;
+    }
+    world.cut();
+    entries.add({41, 0}, "e41");
+    world.connect();
+    world.exchange();
+    ASSERT_EQ(one->told(), told(11, 41));
+  }
+}
+
+TEST_F(StreamSourceTest, ARefusedStreamIsAskedAgainAndHarmsNoOther) {
+  fill(1, 3);
+  world_.server.refusals["news"] = "WRONGTYPE Operation against a key holding the wrong kind of value";
+  auto refused = world_.reader({"news"});
+  auto other = world_.reader({"orders"});
+  world_.exchange();
+  EXPECT_FALSE(refused->is_open());
+  EXPECT_TRUE(other->is_open());
+  world_.pass(20'000);
+  EXPECT_EQ(world_.logger.count(LogLevel::error), 1u);
+  world_.server.refusals.clear();
+  world_.pass(5'500);
+  EXPECT_EQ(refused->take(), "id: 3-0\n\n");
+}
+
+TEST_F(StreamSourceTest, ErrorsOfTheServerAreNoEvidenceAboutAStream) {
+  for (const char* error : {"LOADING Redis is loading the dataset in memory", "MASTERDOWN Link with MASTER is down", "NOPERM no",
+                            "WRONGTYPE Operation against a key holding the wrong kind of value"}) {
+    SCOPED_TRACE(error);
+    DurableWorld world;
+    auto& entries = world.server.streams["news"];
+    entries.add({1, 0}, "e1");
+    world.connect();
+    auto live = world.reader({"news"});
+    world.exchange();
+    world.server.refusals["news"] = error;
+    auto back = world.reader({"news"}, {}, "0-1");
+    for (int i = 0; i < 4; ++i) {
+      world.ring("news");
+      world.pass(3000);
+    }
+    entries.add({2, 0}, "e2");
+    world.server.refusals.clear();
+    world.pass(6000);
+    EXPECT_EQ(live->told(), (Told{"e2 @2-0"}));
+    EXPECT_EQ(back->told().back(), "e2 @2-0");
+    EXPECT_EQ(world.hub.counters().resets_deleted, 0u);
+    EXPECT_EQ(live->told().size(), 1u);
+  }
+}
+
+// Lanes
+
+TEST_F(StreamSourceTest, WhatALaneBringsLateOrTwiceComesOnce) {
+  auto one = reader();
+  fill(1, 5);
+  const auto first = world_.read_lane("news");
+  for (int i = 0; i < 60; ++i) {  // so often that it is taken as it is
+    world_.ring("news");
+    world_.tell(first);
+  }
+  fill(6, 9);
+  const auto second = world_.read_lane("news");
+  world_.exchange();
+  world_.tell(second);
+  world_.tell(first);
+  world_.tell(world_.read_lane("news"));
+  world_.exchange();
+  EXPECT_EQ(one->told(), told(1, 9));
+}
+
+// Several channels
+
+class SeveralChannelsTest : public StreamSourceTest {
+ protected:
+  std::string id(std::uint64_t news, std::uint64_t orders) const {
+    return reference::cursor({{"news", {news, 0}}, {"orders", {orders, 0}}});
+  }
+};
+
+TEST_F(SeveralChannelsTest, EachEventTellsTheWholePlace) {
+  fill(1, 2, "orders");
+  auto one = world_.reader({"orders", "news"});
+  world_.exchange();
+  EXPECT_EQ(one->take(), "id: " + id(0, 2) + "\n\n");
+  world_.publish("news", {1, 0}, "n1");
+  world_.publish("orders", {3, 0}, "o3");
+  world_.publish("news", {2, 0}, "n2");
+  EXPECT_EQ(one->told(), (Told{"n1 @" + id(1, 2), "o3 @" + id(1, 3), "n2 @" + id(2, 3)}));
+}
+
+TEST_F(SeveralChannelsTest, AChannelThatTheCursorDoesNotNameBeginsAtItsStart) {
+  fill(1, 3, "orders");
+  fill(1, 3, "news");
+  auto one = world_.reader({"news", "orders"}, starting(Start::last, 1), reference::cursor({{"orders", {1, 0}}}));
+  world_.exchange();
+  Told data;
+  for (const auto& event : one->events()) {
+    data.push_back(event.data);
+  }
+  std::sort(data.begin(), data.end());
+  EXPECT_EQ(data, (Told{"e2", "e3", "e3"}));
+  EXPECT_EQ(one->last_event_id(), id(3, 3));
+}
+
+}  // namespace
+}  // namespace sse
