@@ -1,4 +1,5 @@
 // The part of a subscriber that reads durable channels: its positions, and the ids that tell its client of them.
+#include <algorithm>
 #include <cassert>
 #include <string>
 #include <utility>
@@ -60,19 +61,17 @@ bool Subscriber::append_cursor(std::string& text) const {
 }
 
 void Subscriber::gather_with_ids(Batch& batch, MemoryMeter& meter) {
-  struct Framed {
-    Piece frame;
-    std::size_t line_end;  // in `lines`
-  };
   Positions at = positions();
   if (mid_frame_ != nullptr) {  // it is in the batch already
     at[static_cast<std::size_t>(mid_frame_ - begin())] = walk_from(*mid_frame_).mark().id;
   }
   std::string lines;
-  std::vector<Framed> events;
+  std::vector<Piece> frames;
+  std::vector<std::size_t>& line_ends = own_ids_->line_ends;
+  line_ends.clear();
   std::vector<FrameWalk> walks = due_walks(*this, mid_frame_);
   std::size_t bytes = batch.bytes();
-  while (!walks.empty() && batch.has_room_for(2 * (events.size() + 1)) && bytes < kOwnIdsBatchBytes) {
+  while (!walks.empty() && batch.has_room_for(2 * (frames.size() + 1)) && bytes < kOwnIdsBatchBytes) {
     const auto first = earliest(walks);
     at[static_cast<std::size_t>(first->subscription - begin())] = first->mark().id;
     std::string line(kIdField);
@@ -80,20 +79,29 @@ void Subscriber::gather_with_ids(Batch& batch, MemoryMeter& meter) {
       line += '\n';
       framing_ == Framing::chunked ? append_chunk(lines, line) : static_cast<void>(lines += line);
     }
-    events.push_back({first->piece(), lines.size()});
-    bytes += events.back().frame.size;
+    line_ends.push_back(lines.size());
+    frames.push_back(first->piece());
+    bytes += frames.back().size;
     if (!first->next()) {
       walks.erase(first);
     }
   }
   own_ids_->lines = Segment::copy_of(lines, meter);
   std::size_t line_begin = 0;
-  for (const Framed& event : events) {
+  for (std::size_t i = 0; i < frames.size(); ++i) {
     const Segment& held = *own_ids_->lines;
-    batch.add({held.data() + line_begin, event.line_end - line_begin, own_ids_->lines.get(), event.frame.subscription, event.frame.due_ms,
+    batch.add({held.data() + line_begin, line_ends[i] - line_begin, own_ids_->lines.get(), frames[i].subscription, frames[i].due_ms,
                Piece::Source::id});
-    batch.add(event.frame);
-    line_begin = event.line_end;
+    batch.add(frames[i]);
+    line_begin = line_ends[i];
+  }
+}
+
+void Subscriber::pin_id_line(const Piece& piece, std::size_t accepted) {
+  const auto begin = static_cast<std::size_t>(piece.data - piece.segment->data());
+  const std::size_t end = *std::upper_bound(own_ids_->line_ends.begin(), own_ids_->line_ends.end(), begin);
+  if (accepted < end - begin) {
+    pinned_ = {SegmentRef(piece.segment), piece.data + accepted, end - begin - accepted, piece.due_ms};
   }
 }
 

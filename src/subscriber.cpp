@@ -188,9 +188,7 @@ void Subscriber::advance(const Batch& batch, std::size_t accepted) {
         break;
       case Piece::Source::id:
         mid_frame_ = piece.subscription;
-        if (bytes < piece.size) {
-          pinned_ = {SegmentRef(piece.segment), piece.data + bytes, piece.size - bytes, piece.due_ms};
-        }
+        pin_id_line(piece, bytes);
         break;
       case Piece::Source::log: {
         Subscription& subscription = *piece.subscription;

@@ -131,6 +131,8 @@ class Subscriber : public ListNode<ByKeepalive>, public ListNode<ByOpening>, pub
   bool has_ids_behind() const { return has_own_ids() && reading_.encoding.payload == PayloadForm::event; }
   // Makes the next frames, each with its id behind it, its own bytes: given, and out only when they are.
   void copy_with_ids(MemoryMeter& meter);
+  // Keeps the rest of the id line of which so much was accepted; the piece may be less than the line, if the batch held no more.
+  void pin_id_line(const Piece& piece, std::size_t accepted);
   Positions positions() const;
   // Keeps the rest of the frame that it is in the middle of; the segment holds it.
   void pin_rest(Subscription& subscription, const LogSegment& segment, MemoryMeter& meter);
@@ -158,7 +160,8 @@ class Subscriber : public ListNode<ByKeepalive>, public ListNode<ByOpening>, pub
   struct OwnIds {
     explicit OwnIds(CursorNames its_names) : names(std::move(its_names)) {}
     CursorNames names;
-    SegmentRef lines;  // what was gathered last
+    SegmentRef lines;                    // what was gathered last
+    std::vector<std::size_t> line_ends;  // in it
   };
 
   std::unique_ptr<OwnIds> own_ids_;

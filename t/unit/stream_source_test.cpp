@@ -530,5 +530,33 @@ TEST_F(SeveralChannelsTest, AChannelThatTheCursorDoesNotNameBeginsAtItsStart) {
   EXPECT_EQ(one->last_event_id(), id(3, 3));
 }
 
+// Batches as small as this, and sends that take as little as this.
+TEST_F(SeveralChannelsTest, IdsAndEventsAreWholeWhereverABatchOrASendEnds) {
+  for (const Framing framing : {Framing::plain, Framing::chunked}) {
+    for (std::size_t bytes = 1; bytes < 130; ++bytes) {
+      for (const bool is_batch : {false, true}) {
+        SCOPED_TRACE(std::to_string(bytes) + (is_batch ? " in a batch" : " in a send"));
+        DurableWorld world;
+        world.connect();
+        ReaderChoice choice;
+        choice.framing = framing;
+        auto one = world.reader({"news", "orders"}, choice);
+        world.exchange();
+        one->sink.limit_bytes = is_batch ? bytes : 100'000;
+        one->sink.room = is_batch ? SIZE_MAX : bytes;
+        for (std::uint64_t i = 1; i <= 3; ++i) {
+          world.publish("news", {i, 0}, "n" + std::to_string(i));
+          world.publish("orders", {i, 0}, "o" + std::to_string(i));
+        }
+        for (int i = 0; i < 400; ++i) {
+          one->make_writable(is_batch ? SIZE_MAX : bytes);
+        }
+        ASSERT_EQ(one->told(),
+                  (Told{"n1 @" + id(1, 0), "o1 @" + id(1, 1), "n2 @" + id(2, 1), "o2 @" + id(2, 2), "n3 @" + id(3, 2), "o3 @" + id(3, 3)}));
+      }
+    }
+  }
+}
+
 }  // namespace
 }  // namespace sse
