@@ -60,11 +60,20 @@ bool Subscriber::append_cursor(std::string& text) const {
   return position.has_value();
 }
 
-void Subscriber::gather_with_ids(Batch& batch, MemoryMeter& meter) {
+bool Subscriber::append_cursor_of_own(std::string& text) {
+  return has_own_ids() ? own_ids_->names.append(text, positions_after_frame()) : append_cursor(text);
+}
+
+Positions Subscriber::positions_after_frame() {
   Positions at = positions();
-  if (mid_frame_ != nullptr) {  // it is in the batch already
+  if (mid_frame_ != nullptr) {
     at[static_cast<std::size_t>(mid_frame_ - begin())] = walk_from(*mid_frame_).mark().id;
   }
+  return at;
+}
+
+void Subscriber::gather_with_ids(Batch& batch, MemoryMeter& meter) {
+  Positions at = positions_after_frame();
   std::string lines;
   std::vector<Piece> frames;
   std::vector<std::size_t>& line_ends = own_ids_->line_ends;

@@ -555,7 +555,7 @@ void StreamTopic::tell_reset(Subscription& subscription, const DurableReset& res
   ++hub_.counters().resets;
   Subscriber& subscriber = *subscription.subscriber;
   std::string cursor;
-  subscriber.append_cursor(cursor);
+  subscriber.append_cursor_of_own(cursor);
   hub_.tell(subscriber, reset_block(subscriber.reading().encoding.reset_event, reset, cursor), now_ms);
 }
 

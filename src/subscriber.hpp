@@ -81,6 +81,8 @@ class Subscriber : public ListNode<ByKeepalive>, public ListNode<ByOpening>, pub
   bool is_durable() const { return begin()->durable != nullptr; }
   // Where it stands in all its durable channels, as the `id:` of an event; false, and nothing appended, when that cannot be said.
   bool append_cursor(std::string& text) const;
+  // The same for bytes of its own, before which the rest of a frame may go out.
+  bool append_cursor_of_own(std::string& text);
 
   // The last event id that was given whole; empty when there was none. Also after the stream was closed.
   std::string last_id() const;
@@ -134,6 +136,7 @@ class Subscriber : public ListNode<ByKeepalive>, public ListNode<ByOpening>, pub
   // Keeps the rest of the id line of which so much was accepted; the piece may be less than the line, if the batch held no more.
   void pin_id_line(const Piece& piece, std::size_t accepted);
   Positions positions() const;
+  Positions positions_after_frame();
   // Keeps the rest of the frame that it is in the middle of; the segment holds it.
   void pin_rest(Subscription& subscription, const LogSegment& segment, MemoryMeter& meter);
 

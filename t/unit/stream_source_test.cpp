@@ -558,5 +558,37 @@ TEST_F(SeveralChannelsTest, IdsAndEventsAreWholeWhereverABatchOrASendEnds) {
   }
 }
 
+TEST_F(SeveralChannelsTest, AResetOfOneChannelTellsOfTheFrameOfAnotherThatGoesBeforeIt) {
+  fill(1, 10, "orders");
+  for (std::size_t room = 0; room < 90; ++room) {
+    SCOPED_TRACE(room);
+    DurableWorld world(world_.server);
+    world.connect();
+    auto one = world.reader({"news", "orders"}, {}, id(0, 99));
+    world.to_server();
+    world.to_session();  // logged in
+    // It is open, and the fate of its second cursor is not known yet.
+    for (int i = 0; i < 20 && !one->is_open(); ++i) {
+      world.to_server();
+      world.to_session();
+      world.flush();
+    }
+    one->sink.room = room;
+    world.server.streams["news"] = {};
+    world.publish("news", {1, 0}, "n1");
+    one->make_writable();
+    world.exchange();
+    EXPECT_EQ(one->last_event_id(), id(1, 10));
+    std::uint64_t news = 0;
+    for (const auto& event : one->events()) {
+      news = event.data == "n1" ? 1 : news;
+      if (event.type == "reset") {
+        EXPECT_EQ(event.last_event_id, reference::cursor({{"news", {news, 0}}, {"orders", {0, UINT64_MAX}}}));
+      }
+    }
+    world.server.streams.erase("news");
+  }
+}
+
 }  // namespace
 }  // namespace sse
