@@ -52,6 +52,11 @@ void StreamTopic::add(Subscription& subscription, std::uint64_t now_ms) {
   } else if (!is_live_known(now_ms)) {
     reader_.read(now_ms);
   }
+  find_start(subscription, now_ms);
+}
+
+void StreamTopic::find_start(const Subscription& subscription, std::uint64_t now_ms) {
+  const DurableReading& reading = *subscription.durable;
   if (!reading.position && reading.options.start != Start::live) {
     starts_.find(reading.options.start, reading.options.last, now_ms);
   }
@@ -120,6 +125,7 @@ void StreamTopic::attach(Subscription& subscription, const ReadOptions& reading,
   if (!reader_.is_located() || !is_ready_for(subscription)) {
     subscription.durable->is_late = true;
     placeless_.push_back(subscription);
+    find_start(subscription, now_ms);  // what was asked for may have come while it was opening
     return;
   }
   place(subscription, now_ms);
@@ -214,10 +220,7 @@ void StreamTopic::connected(std::uint64_t now_ms) {
   reader_.read(now_ms);
   for (const List<Subscription>* all : {&waiting(), &placeless_}) {
     for (const Subscription* one = all->front(); one != nullptr; one = all->after(*one)) {
-      const DurableReading& reading = *one->durable;
-      if (!reading.position && reading.options.start != Start::live) {
-        starts_.find(reading.options.start, reading.options.last, now_ms);
-      }
+      find_start(*one, now_ms);
     }
   }
 }

@@ -125,6 +125,8 @@ class StreamTopic final : public Topic,
 
   LogPair& logs_of(const Subscription& subscription);
   LogPair& logs_for(const ReadOptions& reading, Framing framing, bool has_own_ids);
+  // Asks where it begins, if that is not known and not where the stream ends.
+  void find_start(const Subscription& subscription, std::uint64_t now_ms);
   // Its position is known, or it begins with what comes from now on.
   void place(Subscription& subscription, std::uint64_t now_ms);
   std::optional<LogPlace> live_place(const Subscription& subscription, StreamId position);

@@ -121,6 +121,18 @@ TEST_F(StreamSourceTest, StartOldestOfAnEmptyStreamIsItsEnd) {
   EXPECT_EQ(one->take(), "id: 3-0\n\n");
 }
 
+TEST_F(StreamSourceTest, AStartThatIsFoundWhileTheStreamOpensIsNotForgotten) {
+  fill(1, 3);
+  auto one = world_.reader({"news"}, starting(Start::oldest));
+  one->stop_waiting();  // and before it is open, the answer comes
+  world_.to_server();
+  world_.to_session();
+  world_.to_server();
+  world_.to_session();
+  world_.exchange();
+  EXPECT_EQ(one->told(), both({"reset broker-away @0-18446744073709551615"}, told(1, 3)));
+}
+
 // Replay
 
 TEST_F(StreamSourceTest, ACursorIsFollowedByWhatCameAfterItAndThenByWhatComes) {
