@@ -198,6 +198,19 @@ TEST_F(StreamSourceTest, AWindowIsConfirmedBeforeItAnswersAfterASecond) {
   EXPECT_EQ(two->told(), told(6, 21));
 }
 
+TEST_F(StreamSourceTest, ACursorThatAnotherWorkerGaveIsWaitedForNotReset) {
+  fill(1, 10);
+  auto one = reader();
+  fill(11, 20);  // and no bell yet
+  auto two = reader("15-0");
+  EXPECT_EQ(two->told(), told(16, 20));
+  auto three = reader("20-0");
+  fill(21, 21);
+  ring_and_read();
+  EXPECT_EQ(three->told(), told(21, 21));
+  EXPECT_EQ(one->told(), told(11, 21));
+}
+
 TEST_F(StreamSourceTest, AnIdThatWasWithdrawnIsNotLost) {
   fill(1, 10);
   for (const std::uint64_t id : {4, 5, 10}) {
