@@ -24,7 +24,7 @@ void StreamReplay::go_on(std::uint64_t now_ms) {
     return;
   }
   is_walking_ = owner_.serve_from_window(now_ms) || is_walking_;
-  if (is_asking_ || !session_.is_ready()) {
+  if (is_asking_ || is_doubting_ || !session_.is_ready()) {
     return;
   }
   if (is_walking_) {
@@ -49,9 +49,20 @@ void StreamReplay::go_on(std::uint64_t now_ms) {
     at_ = position_of(*oldest);
     owner_.begin_replay(at_);
     needs_facts_ = at_ > owner_.live_position();
+    is_live_sure_ = false;
     is_walking_ = true;
     ask_page(now_ms);
   }
+}
+
+void StreamReplay::live_caught_up(std::uint64_t now_ms) {
+  is_doubting_ = false;
+  go_on(now_ms);
+}
+
+void StreamReplay::doubt_live(std::uint64_t now_ms) {
+  is_doubting_ = true;
+  owner_.doubt_live(now_ms);
 }
 
 const Subscription* StreamReplay::oldest_parked() const {
@@ -95,6 +106,8 @@ void StreamReplay::ask_page(std::uint64_t now_ms) {
 void StreamReplay::connection_lost() {
   in_flight_ = 0;
   is_asking_ = false;
+  is_live_sure_ = false;
+  is_doubting_ = false;
 }
 
 void StreamReplay::on_reply(const Request& request, ReplyView reply, std::uint64_t now_ms) {
@@ -153,7 +166,7 @@ void StreamReplay::on_page(ReplyView entries, const StreamFacts* facts, std::uin
     const StreamId end = facts->exists ? facts->last_generated : kFirstStreamId;
     const StreamId live = owner_.live_position();
     if (end < live || (at_ > live && at_ <= end)) {  // who came from another worker may be ahead of this one
-      owner_.doubt_live(now_ms);
+      doubt_live(now_ms);
       return;
     }
     reset_outside(*facts, now_ms);
@@ -223,9 +236,17 @@ void StreamReplay::on_page(ReplyView entries, const StreamFacts* facts, std::uin
   }
   entry.reset();
   if (count < asked_count_ && at_ < bound_) {
+    // The live end is not there (any more): withdrawn, or of a history that is gone, whose end nobody is to be taken to.
+    if (!is_live_sure_) {
+      is_live_sure_ = true;
+      pass(at_.next());
+      doubt_live(now_ms);
+      return;
+    }
     pass(bound_);
     at_ = bound_;
   }
+  is_live_sure_ = false;
   pass(at_.next());
   go_on(now_ms);
 }

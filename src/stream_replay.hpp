@@ -72,6 +72,9 @@ class StreamReplay final : private redis::ReplyHandler {
   // whenever one of these may have become true.
   void go_on(std::uint64_t now_ms);
 
+  // The same, and live reading has just asked again for all there is.
+  void live_caught_up(std::uint64_t now_ms);
+
   // The connection broke: no answer will come.
   void connection_lost();
   // Answers are under way to it: it must live until they have come or the connection is lost.
@@ -82,6 +85,7 @@ class StreamReplay final : private redis::ReplyHandler {
 
   void on_reply(const redis::Request& request, redis::ReplyView reply, std::uint64_t now_ms) override;
   void ask(redis::RequestKind kind, std::initializer_list<std::string_view> arguments, std::uint64_t now_ms);
+  void doubt_live(std::uint64_t now_ms);
   const Subscription* oldest_parked() const;
   void reset_outside(const StreamFacts& facts, std::uint64_t now_ms);
   void ask_page(std::uint64_t now_ms);
@@ -96,8 +100,10 @@ class StreamReplay final : private redis::ReplyHandler {
   const StreamPages& pages_;
 
   bool is_walking_ = false;
-  StreamId at_;               // everything up to it was read, for those who have joined
-  bool needs_facts_ = false;  // the next page is to come with what the stream is as a whole
+  StreamId at_;                // everything up to it was read, for those who have joined
+  bool needs_facts_ = false;   // the next page is to come with what the stream is as a whole
+  bool is_doubting_ = false;   // waits for live reading to ask again
+  bool is_live_sure_ = false;  // it did, because the last page ended before its position
   bool is_asking_ = false;
   bool has_doubted_ = false;  // the walk is beyond live reading, which was told
   StreamId bound_;            // of the page that is awaited

@@ -293,7 +293,7 @@ void StreamTopic::on_caught_up(std::uint64_t now_ms) {
     }
   }
   is_caught_up_ = true;
-  replay_.go_on(now_ms);
+  replay_.live_caught_up(now_ms);
   is_caught_up_ = false;
 }
 

@@ -405,6 +405,17 @@ TEST_F(StreamSourceTest, IdsThatGoBackAreSeenByTheHashAlone) {
   EXPECT_EQ(one->told(), (Told{"first @1-0", "reset ahead @0-18446744073709551615", "second @1-0"}));
 }
 
+TEST_F(StreamSourceTest, WhoIsReplayedWhileTheHistoryForksIsToldOnce) {
+  fill(1, 10);
+  auto one = reader();
+  stream() = {};
+  fill(1, 4);
+  stream().add({50, 0}, "other50");
+  auto two = reader("8-0");
+  EXPECT_EQ(two->told(), both({"reset ahead @0-18446744073709551615"}, both(told(1, 4), {"other50 @50-0"})));
+  EXPECT_EQ(one->told(), (Told{"reset ahead @4-0", "other50 @50-0"}));
+}
+
 // The broker away
 
 TEST_F(StreamSourceTest, WhoOpensWhileTheBrokerIsAwayIsToldFromWhereItReads) {
