@@ -48,6 +48,7 @@ RedisBroker::RedisBroker(const BrokerConf& conf, Hub& hub)
       streams_(hub, *this, source_.command_session(), lanes_.lanes(), make_hash_secret()),
       tick_ms_(std::clamp<ngx_msec_t>(conf_.read_timeout_ms / 4, 10, kLongestTickMs)) {
   source_.set_command_user(&streams_);
+  source_.set_subscription_user(&streams_.bells());
   subscription_link_.start(source_.subscription_session());
   command_link_.start(source_.command_session());
   tick_timer_.set_timer(tick_ms_);
@@ -55,6 +56,8 @@ RedisBroker::RedisBroker(const BrokerConf& conf, Hub& hub)
 
 void RedisBroker::stop() {
   tick_timer_.cancel();
+  source_.set_subscription_user(nullptr);
+  streams_.bells().stop();  // nobody goes back to the lanes
   lanes_.stop();
   subscription_link_.stop();
   command_link_.stop();
@@ -82,7 +85,7 @@ LanesOptions RedisBroker::lanes_options(const BrokerConf& conf) {
 }
 
 void RedisBroker::LinkOwner::link_lost() {
-  (broker.source_.*lost)();
+  (broker.*lost)();
   broker.lanes_.lanes().connection_lost();
 }
 

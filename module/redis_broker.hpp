@@ -24,23 +24,25 @@ class RedisBroker final : private Logger {
 
  private:
   struct LinkOwner final : RedisLinkOwner {
-    LinkOwner(RedisBroker& owner, void (PubsubSource::*told)()) : broker(owner), lost(told) {}
+    LinkOwner(RedisBroker& owner, void (RedisBroker::*told)()) : broker(owner), lost(told) {}
     void link_lost() override;
     RedisBroker& broker;
-    void (PubsubSource::*lost)();
+    void (RedisBroker::*lost)();
   };
 
   static PubsubOptions pubsub_options(const BrokerConf& conf);
   static LanesOptions lanes_options(const BrokerConf& conf);
 
   void log(LogLevel level, std::string_view message) override;
+  void subscriptions_lost() { source_.subscriptions_lost(now_ms()); }
+  void commands_lost() { source_.commands_lost(); }
   void tick();
 
   // A copy: a worker without a master outlives the configuration that named the broker first.
   const BrokerConf conf_;
   Hub& hub_;
-  LinkOwner subscription_owner_{*this, &PubsubSource::subscriptions_lost};
-  LinkOwner command_owner_{*this, &PubsubSource::commands_lost};
+  LinkOwner subscription_owner_{*this, &RedisBroker::subscriptions_lost};
+  LinkOwner command_owner_{*this, &RedisBroker::commands_lost};
   RedisLink subscription_link_;
   RedisLink command_link_;
   PubsubSource source_;

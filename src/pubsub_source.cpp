@@ -110,6 +110,10 @@ void PubsubSource::send_subscribe(PubsubTopic& topic, std::uint64_t now_ms) {
 void PubsubSource::send_unsubscribe(PubsubTopic& topic, std::uint64_t now_ms) {
   topic.remote.wanted = false;
   topic.remote.confirmed = false;
+  if (subscription_user_ != nullptr && topic.kind() == TopicKind::channel && subscription_user_->is_subscribed(topic.name())) {
+    erase_if_idle(topic);
+    return;
+  }
   ++topic.remote.in_flight;
   subscriptions_.request({RequestKind::unsubscribe, &topic},
                          {topic.kind() == TopicKind::channel ? "UNSUBSCRIBE" : "PUNSUBSCRIBE", topic.name()}, now_ms);
@@ -126,9 +130,17 @@ void PubsubSource::on_ready(const redis::ServerInfo& server, std::uint64_t now_m
       send_subscribe(*topic, now_ms);
     }
   }
+  if (subscription_user_ != nullptr) {
+    subscription_user_->subscriptions_ready(*this, now_ms);
+  }
 }
 
-void PubsubSource::subscriptions_lost() {
+bool PubsubSource::is_channel_wanted(std::string_view channel) {
+  const PubsubTopic* topic = find(TopicKind::channel, channel);
+  return topic != nullptr && topic->remote.wanted;
+}
+
+void PubsubSource::subscriptions_lost(std::uint64_t now_ms) {
   subscriptions_.disconnected();
   refused_.clear();
   lingering_.clear();
@@ -140,6 +152,9 @@ void PubsubSource::subscriptions_lost() {
       topic.remote.confirmed = false;
       entry = topic.is_unused() ? all->erase(entry) : std::next(entry);
     }
+  }
+  if (subscription_user_ != nullptr) {
+    subscription_user_->subscriptions_lost(now_ms);
   }
 }
 
@@ -233,6 +248,9 @@ void PubsubSource::on_push(ReplyView push, std::uint64_t now_ms) {
   if (channel.substr(0, kProbeChannelPrefix.size()) == kProbeChannelPrefix) {  // a pattern may match the probes of others
     probe_.on_message(channel, payload.text());
     return;
+  }
+  if (subscription_user_ != nullptr && !by_pattern) {
+    subscription_user_->on_message(channel, payload.text(), now_ms);
   }
   PubsubTopic* topic = find(by_pattern ? TopicKind::pattern : TopicKind::channel, name);
   if (topic == nullptr) {

@@ -19,6 +19,7 @@
 #include "redis_session.hpp"
 #include "secret_hash.hpp"
 #include "source.hpp"
+#include "subscription_user.hpp"
 
 namespace sse {
 
@@ -30,7 +31,7 @@ struct PubsubOptions {
   HashSecret hash_secret{};
 };
 
-class PubsubSource final : public Source, private redis::SessionObserver {
+class PubsubSource final : public Source, public SubscriptionOwner, private redis::SessionObserver {
  public:
   // Hub, logger and transports (of the two connections) must outlive the source.
   PubsubSource(Hub& hub, Logger& logger, redis::SessionTransport& subscription_transport, redis::SessionTransport& command_transport,
@@ -38,10 +39,12 @@ class PubsubSource final : public Source, private redis::SessionObserver {
   PubsubSource(const PubsubSource&) = delete;
   PubsubSource& operator=(const PubsubSource&) = delete;
 
-  redis::Session& subscription_session() { return subscriptions_; }
+  redis::Session& subscription_session() override { return subscriptions_; }
   redis::Session& command_session() { return commands_; }
   // Null, as in the beginning: nobody else uses the command connection. Must outlive this.
   void set_command_user(CommandUser* user) { command_user_ = user; }
+  // The same for the subscription connection.
+  void set_subscription_user(SubscriptionUser* user) { subscription_user_ = user; }
 
   std::optional<LimitReached> limit_reached(const std::vector<ChannelName>& channels, std::size_t max_subscribers,
                                             std::uint64_t now_ms) override;
@@ -50,7 +53,7 @@ class PubsubSource final : public Source, private redis::SessionObserver {
   void leave(Subscriber& subscriber, std::uint64_t now_ms) override;
 
   // The connection's socket is closed.
-  void subscriptions_lost();
+  void subscriptions_lost(std::uint64_t now_ms);
   void commands_lost();
 
   // To be called several times in `answer_timeout_ms`. False: messages do not arrive, the subscription connection is of no use.
@@ -85,11 +88,13 @@ class PubsubSource final : public Source, private redis::SessionObserver {
   void log(LogLevel level, std::string_view message);
   void log_probe_refused(redis::ReplyView reply);
   void erase_if_idle(PubsubTopic& topic);
+  bool is_channel_wanted(std::string_view channel) override;
 
   Hub& hub_;
   Logger& logger_;
   CommandObserver command_observer_;
   CommandUser* command_user_ = nullptr;
+  SubscriptionUser* subscription_user_ = nullptr;
   redis::Session subscriptions_;
   redis::Session commands_;
   DeliveryProbe probe_;

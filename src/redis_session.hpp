@@ -120,6 +120,7 @@ class Session {
   std::string_view output() const { return std::string_view(output_).substr(written_); }
   void written(std::size_t bytes);
 
+  std::uint32_t db() const { return login_.db; }
   std::uint64_t last_received_ms() const { return last_received_ms_; }
   // One line, fit for a log; what the server said may be in it.
   const std::string& error() const { return error_; }

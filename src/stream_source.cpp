@@ -27,6 +27,7 @@ StreamSource::StreamSource(Hub& hub, Logger& logger, redis::Session& commands, L
       logger_(logger),
       commands_(commands),
       lanes_(lanes),
+      bells_(lanes, logger, hash_secret),
       replication_(commands),
       pages_(hash_secret),
       topics_(0, SecretHash(hash_secret)),
@@ -34,7 +35,7 @@ StreamSource::StreamSource(Hub& hub, Logger& logger, redis::Session& commands, L
 
 StreamSource::~StreamSource() {
   for (auto& [name, topic] : topics_) {
-    lanes_.remove(*topic, 0);
+    bells_.remove(*topic, 0);
   }
 }
 
@@ -110,7 +111,7 @@ void StreamSource::stop_lingering(std::size_t count, std::uint64_t now_ms) {
 }
 
 void StreamSource::erase(StreamTopic& topic, std::uint64_t now_ms) {
-  lanes_.remove(topic, now_ms);
+  bells_.remove(topic, now_ms);
   topics_.erase(std::string(topic.name()));
 }
 
@@ -131,6 +132,7 @@ void StreamSource::tick(std::uint64_t now_ms) {
   if (!topics_.empty()) {
     replication_.tick(now_ms);
   }
+  bells_.tick(now_ms);
   check_silent(now_ms);
 }
 
@@ -155,7 +157,7 @@ void StreamSource::check_silent(std::uint64_t now_ms) {
 void StreamSource::on_refused(StreamTopic& topic, std::string_view error, std::uint64_t now_ms) {
   const bool passes = redis::is_passing_error(error);
   if (!static_cast<ListNode<ByRetry>&>(topic).is_linked()) {
-    lanes_.remove(topic, now_ms);
+    bells_.pause(topic, now_ms);
     topic.retry_ms = now_ms + (passes ? kPassingRetryMs : kRefusedRetryMs);
     (passes ? passing_ : refused_).push_back(topic);
   }

@@ -1,5 +1,5 @@
 // Durable channels of one broker in one worker: one topic for each Redis stream that somebody reads here. They ask through the broker's
-// command connection, and are woken by lanes.
+// command connection, and are woken by bells or lanes.
 #pragma once
 
 #include <cstddef>
@@ -14,6 +14,7 @@
 
 #include "command_user.hpp"
 #include "hub.hpp"
+#include "keyspace_bells.hpp"
 #include "lanes.hpp"
 #include "logger.hpp"
 #include "replication_watch.hpp"
@@ -44,6 +45,9 @@ class StreamSource final : public Source, public CommandUser, private StreamHost
   // To be called about twice a second.
   void tick(std::uint64_t now_ms);
 
+  // To be made the user of the subscription connection to the same server. Else all is left to the lanes.
+  KeyspaceBells& bells() { return bells_; }
+
   std::size_t topic_count() const { return topics_.size(); }
 
  private:
@@ -52,7 +56,8 @@ class StreamSource final : public Source, public CommandUser, private StreamHost
   redis::Session& commands() override { return commands_; }
   const StreamPages& pages() const override { return pages_; }
   bool is_history_trusted() const override { return replication_.is_trusted(); }
-  void listen(StreamTopic& topic, std::uint64_t now_ms) override { lanes_.add(topic, now_ms); }
+  void listen(StreamTopic& topic, std::uint64_t now_ms) override { bells_.listen(topic, now_ms); }
+  void on_lane_told(StreamTopic& topic, std::uint64_t now_ms) override { bells_.on_lane_told(topic, now_ms); }
   void on_refused(StreamTopic& topic, std::string_view error, std::uint64_t now_ms) override;
   void on_too_large(const StreamTopic& topic, const StreamEntryView& entry, std::uint64_t now_ms) override;
 
@@ -64,6 +69,7 @@ class StreamSource final : public Source, public CommandUser, private StreamHost
   Logger& logger_;
   redis::Session& commands_;
   Lanes& lanes_;
+  KeyspaceBells bells_;
   ReplicationWatch replication_;
   StreamPages pages_;
   Topics topics_;

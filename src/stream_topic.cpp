@@ -241,6 +241,7 @@ void StreamTopic::check(std::uint64_t now_ms) {
 // What the lane brings proves that nothing was trimmed, but not that the last entry is still the same. So the stream is read, as long as
 // it does not rush.
 bool StreamTopic::lane_read(StreamId from, redis::ReplyView entries, bool is_whole, std::uint64_t now_ms) {
+  host_.on_lane_told(*this, now_ms);
   if (now_ms - reads_since_ms_ >= 1000) {
     reads_since_ms_ = now_ms;
     reads_ = 0;

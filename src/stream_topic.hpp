@@ -9,9 +9,9 @@
 #include <string_view>
 #include <vector>
 
+#include "bell_member.hpp"
 #include "channel_log.hpp"
 #include "frame.hpp"
-#include "lane_member.hpp"
 #include "stream_reader.hpp"
 #include "stream_replay.hpp"
 #include "stream_start.hpp"
@@ -32,6 +32,8 @@ class StreamHost {
   virtual bool is_history_trusted() const = 0;
   // To be told of new entries; again after it answered a call with false.
   virtual void listen(StreamTopic& topic, std::uint64_t now_ms) = 0;
+  // A lane told the topic of entries.
+  virtual void on_lane_told(StreamTopic& topic, std::uint64_t now_ms) = 0;
   // Redis refused something: it is said in the log, and the topic is told to go on after a while.
   virtual void on_refused(StreamTopic& topic, std::string_view error, std::uint64_t now_ms) = 0;
   // An entry was left out.
@@ -43,7 +45,7 @@ class StreamHost {
 
 class StreamTopic final : public Topic,
                           public ListNode<ByCheck>,
-                          public LaneMember,
+                          public BellMember,
                           private StreamReaderOwner,
                           private StreamReplayOwner,
                           private StreamStartOwner,

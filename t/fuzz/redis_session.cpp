@@ -107,7 +107,7 @@ class World {
     while (!streams_.empty()) {
       leave(0);
     }
-    source_.subscriptions_lost();
+    source_.subscriptions_lost(now_ms_);
     source_.commands_lost();
     fuzz::require(source_.topic_count() == 0, "no topic outlives its readers and its connection");
     live_again();
@@ -150,7 +150,7 @@ class World {
     if (!subscription_is_well || !command_is_well) {
       require_one_line((subscription_is_well ? command : subscription).error());
       ++losses_;
-      source_.subscriptions_lost();
+      source_.subscriptions_lost(now_ms_);
       source_.commands_lost();
       fuzz::require(subscription.output().empty() && !subscription.is_ready(), "a lost connection keeps nothing to send");
       reconnect();
@@ -178,7 +178,7 @@ class World {
     const bool command_is_well = source_.command_session().check_timeout(now_ms_);
     check(subscription_is_well, command_is_well);
     if (!source_.tick(now_ms_)) {
-      source_.subscriptions_lost();
+      source_.subscriptions_lost(now_ms_);
       source_.commands_lost();
       reconnect();
     }

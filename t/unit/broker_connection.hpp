@@ -45,10 +45,10 @@ class BrokerConnection {
     }
   }
 
-  void lose_subscriptions() {
+  void lose_subscriptions(std::uint64_t now_ms = 0) {
     redis.disconnect(*subscriptions);
     subscriptions = nullptr;
-    source.subscriptions_lost();
+    source.subscriptions_lost(now_ms);
   }
 
   void lose_commands() {
