@@ -26,11 +26,11 @@ class Deadline:
         return left
 
 
-def wait_until(condition, what, timeout=DEFAULT_TIMEOUT):
-    """Returns the first true value of condition()."""
+def wait_until(condition, what, timeout=DEFAULT_TIMEOUT, interval=POLL_INTERVAL):
+    """Returns the first true value of condition(), asked every `interval` seconds."""
     deadline = Deadline(timeout, what)
     while True:
         value = condition()
         if value:
             return value
-        time.sleep(min(POLL_INTERVAL, deadline.remaining()))
+        time.sleep(min(interval, deadline.remaining()))
