@@ -79,6 +79,9 @@ class FakeStreamServer {
     if (command[0] == "PING") {
       return "+PONG\r\n";
     }
+    if (command[0] == "ROLE") {
+      return array({bulk("master"), integer(0), array({})});
+    }
     if (command[0] == "MULTI") {
       client.transaction.emplace();
       client.is_spoiled = false;
