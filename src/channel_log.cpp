@@ -146,7 +146,7 @@ void ChannelLog::shrink_window(std::size_t bytes_left) {
 
 void ChannelLog::push_out(Subscription& subscription, std::uint64_t now_ms) {
   observer_.fell_out(subscription, segment_at(subscription.offset), now_ms);
-  trim();
+  has_window() ? shrink_window(0) : trim();  // memory is what is wanted
 }
 
 std::vector<Subscription*> ChannelLog::readers() const {

@@ -128,13 +128,19 @@ void Hub::shrink_windows() {
   if (memory_limit_ == 0 || memory().bytes <= memory_limit_) {
     return;
   }
+  List<ChannelLog, Windows> held;  // by who has yet to read them
   while (memory().bytes > memory_limit_ - memory_limit_ / 8) {
     ChannelLog* quietest = windows_.pop_front();
     if (quietest == nullptr) {
-      return;
+      break;
     }
     quietest->shrink_window(0);
+    if (quietest->bytes() != 0) {
+      held.push_back(*quietest);
+    }
   }
+  held.splice_back(windows_);
+  windows_.splice_back(held);
 }
 
 // When slow readers hold nothing any more, this worker does not keep up with its brokers.

@@ -273,6 +273,12 @@ bool StreamReader::take(StreamId from, ReplyView entries, std::uint64_t now_ms) 
   if (!confirmed_ms_ || state_ != State::idle || from != position_) {
     return false;
   }
+  for (const ReplyView element : entries) {
+    const std::optional<StreamEntryView> entry = view_entry(element);
+    if (entry && entry->is_cut) {  // perhaps by what came beside it
+      return false;
+    }
+  }
   asked_count_ = SIZE_MAX;
   return give(entries, now_ms);
 }

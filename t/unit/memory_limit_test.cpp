@@ -51,6 +51,22 @@ TEST_F(MemoryLimitTest, BelowItNobodyIsTouched) {
   EXPECT_FALSE(one->sink.aborted || two->sink.aborted);
 }
 
+TEST_F(MemoryLimitTest, WindowsOfTheLongestSilentChannelsGoBeforeASlowReader) {
+  const auto slow = stuck_reader(topic("a"));
+  ChannelLog quiet("quiet", Encoding(), hub_.log_observer(), hub_.memory(), Retention::newest);
+  ChannelLog busy("busy", Encoding(), hub_.log_observer(), hub_.memory(), Retention::newest);
+  for (ChannelLog* log : {&quiet, &busy}) {
+    log->raise_limits(kLimit, 0);
+    hub_.publish_entry(*log, std::string(12'000, 'x'), {{1, 0}, 1}, now_ms_);
+  }
+  flush();
+  EXPECT_NE(quiet.bytes(), 0u);
+  publish_and_flush(topic("a"), 19'000);
+  EXPECT_EQ(quiet.bytes(), 0u);
+  EXPECT_NE(busy.bytes(), 0u);
+  EXPECT_FALSE(slow->sink.aborted);
+}
+
 TEST_F(MemoryLimitTest, WhoseOldestByteIsOldestMakesRoomFirst) {
   const auto third = stuck_reader(topic("c"));
   const auto first = stuck_reader(topic("a"));
