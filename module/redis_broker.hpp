@@ -17,7 +17,13 @@ class RedisBroker final : private Logger {
   // Connects at once, so that the log tells of a wrong address or password before the first subscriber comes.
   RedisBroker(const BrokerConf& conf, Hub& hub);
 
-  Source& source(ChannelType type) { return type == ChannelType::stream ? static_cast<Source&>(streams_) : source_; }
+  // Of this type's channels.
+  Source& source(ChannelType type) {
+    if (type == ChannelType::stream) {
+      return streams_;
+    }
+    return source_;
+  }
 
   // Leaves Redis for good.
   void stop();
