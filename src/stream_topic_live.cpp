@@ -1,0 +1,169 @@
+// The part of a durable channel that follows its stream as it grows.
+#include <algorithm>
+
+#include "stream_reset.hpp"
+#include "stream_topic.hpp"
+
+namespace sse {
+
+namespace {
+
+// What a window says is believed for so long after Redis confirmed its newest entry.
+constexpr std::uint64_t kConfirmedForMs = 1000;
+// So many times in a second, what a lane tells is read anew, with proof that it continues the last.
+constexpr std::uint32_t kReadsPerSecond = 20;
+
+}  // namespace
+
+void StreamTopic::connected(std::uint64_t now_ms) {
+  reader_.read(now_ms);
+  for (const List<Subscription>* all : {&waiting(), &placeless_}) {
+    for (const Subscription* one = all->front(); one != nullptr; one = all->after(*one)) {
+      find_start(*one, now_ms);
+    }
+  }
+}
+
+void StreamTopic::connection_lost() {
+  reader_.connection_lost();
+  replay_.connection_lost();
+  starts_.connection_lost();
+}
+
+void StreamTopic::check(std::uint64_t now_ms) {
+  reader_.read(now_ms);
+  for (const auto& pair : logs_) {
+    pair->replay.shrink_window(0);
+  }
+}
+
+// What the lane brings proves that nothing was trimmed, but not that the last entry is still the same. So the stream is read, as long as
+// it does not rush.
+bool StreamTopic::lane_read(StreamId from, redis::ReplyView entries, bool is_whole, std::uint64_t now_ms) {
+  host_.on_lane_told(*this, now_ms);
+  if (now_ms - reads_since_ms_ >= 1000) {
+    reads_since_ms_ = now_ms;
+    reads_ = 0;
+  }
+  if (is_whole && ++reads_ > kReadsPerSecond && reader_.take(from, entries, now_ms)) {
+    return true;
+  }
+  reader_.read(now_ms);
+  return false;
+}
+
+// Its connection was lost, and so may be what was read.
+void StreamTopic::lane_rang(std::uint64_t now_ms) {
+  reader_.doubt();
+  reader_.read(now_ms);
+}
+
+void StreamTopic::doubt_live(std::uint64_t now_ms) {
+  reader_.doubt();
+  reader_.read_to_end(now_ms);
+}
+
+void StreamTopic::on_located(std::uint64_t) {
+  for (const auto& pair : logs_) {
+    pair->live.begin_epoch(reader_.position());
+  }
+}
+
+void StreamTopic::on_entry(const StreamEntryView& entry, std::uint64_t hash, std::uint64_t now_ms) {
+  ++hub_.counters().entries_received;
+  hub_.count_lag(entry.id.ms, now_ms);
+  for (const auto& pair : logs_) {
+    give(pair->live, entry, hash, now_ms);
+  }
+}
+
+void StreamTopic::on_caught_up(std::uint64_t now_ms) {
+  host_.listen(*this, now_ms);
+  admit_waiting();
+  List<Subscription> open;
+  open.splice_back(placeless_);
+  while (Subscription* subscription = open.pop_front()) {
+    if (subscription->subscriber->is_ending()) {
+      continue;  // nothing comes after its farewell
+    }
+    if (is_ready_for(*subscription)) {
+      place(*subscription, now_ms);
+    } else {
+      placeless_.push_back(*subscription);
+    }
+  }
+  is_caught_up_ = true;
+  replay_.live_caught_up(now_ms);
+  is_caught_up_ = false;
+}
+
+void StreamTopic::on_broken(Continuity reason, const StreamFacts& facts, std::optional<StreamId> fork, std::uint64_t now_ms) {
+  if (reason != Continuity::trimmed) {
+    ++hub_.counters().forks;
+    fork_ = fork;
+  }
+  const DurableReset reset = reset_of(reason, name(), facts);
+  for (const auto& pair : logs_) {
+    if (reason != Continuity::trimmed) {
+      take_back(pair->live, reason, facts, now_ms);
+    }
+    pair->live.begin_epoch(reader_.position());
+    if (pair->live.attached() != 0) {
+      count_reset(reason, pair->live.attached());
+      give_reset(pair->live, reset, {reader_.position(), 0}, now_ms);
+    }
+  }
+}
+
+// Nobody gets any more of a history that has ended. Who has got nothing of what it does not share with the new one is not told.
+void StreamTopic::take_back(ChannelLog& log, Continuity reason, const StreamFacts& facts, std::uint64_t now_ms) {
+  for (Subscription* one : log.readers()) {
+    if (one->offset == log.head()) {
+      continue;
+    }
+    hub_.park(*one, now_ms);
+    if (*one->durable->position > reader_.position()) {
+      reset(*one, reason, facts, now_ms);
+    }
+  }
+}
+
+void StreamTopic::on_refused(std::string_view error, std::uint64_t now_ms) { host_.on_refused(*this, error, now_ms); }
+
+std::optional<std::uint64_t> StreamTopic::given_hash(StreamId id) const {
+  for (const auto& pair : logs_) {
+    for (const ChannelLog* log : {&pair->live, &pair->replay}) {
+      if (const auto hash = log->hash_of(id)) {
+        return hash;
+      }
+    }
+  }
+  return std::nullopt;
+}
+
+StreamId StreamTopic::oldest_given() const {
+  StreamId oldest = reader_.position();
+  for (const auto& pair : logs_) {
+    oldest = std::min({oldest, pair->live.oldest_position(), pair->replay.oldest_position()});
+  }
+  return oldest;
+}
+
+bool StreamTopic::is_live_known(std::uint64_t now_ms) {
+  if (!reader_.is_located()) {
+    return false;
+  }
+  if (!host_.commands().is_ready()) {
+    return true;  // checked when Redis is back
+  }
+  // An answer that was long under way counts as well, while it is here: the next would be no younger.
+  if (is_caught_up_ || (reader_.confirmed_ms() && now_ms - *reader_.confirmed_ms() <= kConfirmedForMs)) {
+    return true;
+  }
+  if (!parked_.empty()) {
+    reader_.read(now_ms);
+  }
+  return false;
+}
+
+}  // namespace sse
