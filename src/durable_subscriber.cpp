@@ -127,6 +127,7 @@ void Subscriber::copy_with_ids(MemoryMeter& meter) {
     subscription.offset += frame.size;
     ++subscription.frame;
     subscription.durable->position = first->mark().id;
+    subscription.durable->is_ours = true;
     ++events_sent_;
     std::string cursor;
     if (append_cursor(cursor)) {
@@ -149,6 +150,7 @@ void Subscriber::leave_log(Subscription& subscription, MemoryMeter& meter) {
   if (mid_frame_ == &subscription) {
     const LogSegment& segment = log.segment_at(subscription.offset);
     reading.position = segment.marks[static_cast<std::size_t>(subscription.frame - segment.first_frame)].id;
+    reading.is_ours = true;
     pin_rest(subscription, segment, meter);
   }
   subscription.log->detach(subscription);

@@ -60,11 +60,13 @@ void StreamTopic::on_start(Start start, std::size_t count, StreamId position, st
   for (Subscription* waiting = this->waiting().front(); waiting != nullptr; waiting = this->waiting().after(*waiting)) {
     if (is_meant(*waiting)) {
       waiting->durable->position = position;
+      waiting->durable->is_ours = true;
     }
   }
   for (Subscription* open = placeless_.front(); open != nullptr; open = placeless_.after(*open)) {
     if (is_meant(*open)) {
       open->durable->position = position;
+      open->durable->is_ours = true;
     }
   }
   if (reader_.confirmed_ms()) {
@@ -113,6 +115,7 @@ void StreamTopic::place(Subscription& subscription, std::uint64_t now_ms) {
   const bool is_new = !reading.position;
   if (is_new) {
     reading.position = reader_.position();
+    reading.is_ours = true;
   }
   if (reading.is_malformed) {
     ++hub_.counters().resets_malformed;
@@ -166,6 +169,7 @@ bool StreamTopic::is_too_far(const Subscription& subscription, std::uint64_t mor
 // It goes on with what comes from now on.
 void StreamTopic::cut_short(Subscription& subscription, std::uint64_t now_ms) {
   subscription.durable->position = reader_.position();
+  subscription.durable->is_ours = true;
   ++hub_.counters().resets_too_far;
   tell_reset(subscription, {"too-far", name(), std::nullopt, reader_.position()}, now_ms);
 }

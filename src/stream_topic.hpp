@@ -140,6 +140,7 @@ class StreamTopic final : public Topic,
   void give_block(ChannelLog& log, const std::string& block, const EntryMark& mark, std::uint64_t now_ms);
   void tell_reset(Subscription& subscription, const DurableReset& reset, std::uint64_t now_ms);
   bool is_too_far(const Subscription& subscription, std::uint64_t more) const;
+  void take_back_replayed(Continuity reason, const StreamFacts& facts, std::uint64_t now_ms);
   void take_back(ChannelLog& log, Continuity reason, const StreamFacts& facts, std::uint64_t now_ms);
   bool leave_replay(Subscription& subscription, StreamId position, std::uint64_t now_ms);
   void count_reset(Continuity reason, std::size_t count);

@@ -113,6 +113,25 @@ void StreamTopic::on_broken(Continuity reason, const StreamFacts& facts, std::op
       give_reset(pair->live, reset, {reader_.position(), 0}, now_ms);
     }
   }
+  if (reason != Continuity::trimmed) {
+    take_back_replayed(reason, facts, now_ms);
+  }
+}
+
+// What was read again may be of the history that has ended, and so may be the positions of those who wait. Not what a client came with: if
+// the new history has given that id again, nobody can tell.
+void StreamTopic::take_back_replayed(Continuity reason, const StreamFacts& facts, std::uint64_t now_ms) {
+  for (const auto& pair : logs_) {
+    for (Subscription* one : pair->replay.readers()) {
+      hub_.park(*one, now_ms);
+    }
+  }
+  begin_replay(reader_.position());
+  for (Subscription* one = parked_.front(); one != nullptr; one = parked_.after(*one)) {
+    if (one->durable->is_ours && *one->durable->position > reader_.position()) {
+      reset(*one, reason, facts, now_ms);
+    }
+  }
 }
 
 // Nobody gets any more of a history that has ended. Who has got nothing of what it does not share with the new one is not told.

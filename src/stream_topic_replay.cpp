@@ -90,6 +90,7 @@ void StreamTopic::reset(Subscription& subscription, Continuity reason, const Str
   DurableReading& reading = *subscription.durable;
   const bool left_at_fork = fork_ && *reading.position > *fork_;
   reading.position = reset_position(reason, facts, left_at_fork ? fork_ : std::nullopt);
+  reading.is_ours = true;
   count_reset(reason, 1);
   tell_reset(subscription, reset_of(reason, name(), facts), now_ms);
 }
@@ -138,6 +139,7 @@ bool StreamTopic::leave_replay(Subscription& subscription, StreamId position, st
   }
   subscription.log->detach(subscription);
   reading.position = position;
+  reading.is_ours = true;
   reading.replayed = replayed;
   if (!has_place) {
     cut_short(subscription, now_ms);

@@ -198,6 +198,7 @@ void Subscriber::advance(const Batch& batch, std::size_t accepted) {
         events_sent_ += frame - subscription.frame;
         if (subscription.durable != nullptr && frame != subscription.frame) {
           subscription.durable->position = log.position_before(frame);
+          subscription.durable->is_ours = true;
         }
         subscription.frame = frame;
         mid_frame_ = nullptr;
