@@ -46,9 +46,12 @@ void StreamTopic::remove(Subscription& subscription) {
   subscription.log = nullptr;
 }
 
-bool StreamTopic::is_ready_for(const Subscription& subscription) const {
+bool StreamTopic::is_ready_for(const Subscription& subscription) const { return reader_.confirmed_ms() && is_start_known(subscription); }
+
+// Still true when the connection breaks after it was: who was let in then opens without a word of it.
+bool StreamTopic::is_start_known(const Subscription& subscription) const {
   const DurableReading& reading = *subscription.durable;
-  return reader_.confirmed_ms() && reader_.answered_question() >= reading.question &&
+  return reader_.is_located() && reader_.answered_question() >= reading.question &&
          (reading.position || reading.options.start == Start::live);
 }
 
@@ -101,7 +104,7 @@ void StreamTopic::attach(Subscription& subscription, const ReadOptions& reading,
   logs.live.raise_limits(reading.buffer_bytes, reading.max_message_bytes);
   logs.replay.raise_limits(reading.buffer_bytes == 0 ? kReplayBytes : std::min(reading.buffer_bytes, kReplayBytes),
                            reading.max_message_bytes);
-  if (!reader_.is_located() || !is_ready_for(subscription)) {
+  if (!is_start_known(subscription)) {
     subscription.durable->is_late = true;
     placeless_.push_back(subscription);
     find_start(subscription, now_ms);  // what was asked for may have come while it was opening

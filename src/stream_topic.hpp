@@ -125,6 +125,7 @@ class StreamTopic final : public Topic,
 
   void round_ended(ChannelLog& log, std::uint64_t now_ms) override;
 
+  bool is_start_known(const Subscription& subscription) const;
   LogPair& logs_of(const Subscription& subscription);
   LogPair& logs_for(const ReadOptions& reading, Framing framing, bool has_own_ids);
   // Asks where it begins, if that is not known and not where the stream ends.
