@@ -46,7 +46,7 @@ MessageEncoder::Result MessageEncoder::encode_entry(const Encoding& encoding, st
     case EntryDecoder::Result::content:
       break;
   }
-  const std::string_view id = encoding.entry_ids ? entry.id : std::string_view();
+  const std::string_view id = encoding.entry_ids ? entry.text : std::string_view();
   frame_events(encoding, channel, decoder_.decode_entry(encoding.payload, content, id, result.notes), max_message_bytes, result);
   return result;
 }

@@ -12,14 +12,6 @@ using redis::ReplyView;
 
 namespace {
 
-// Redis writes ids of digits and one hyphen; all that matters here is that an id is fit for a client.
-bool is_entry_id(std::string_view id) {
-  const std::size_t hyphen = id.find('-');
-  std::uint64_t number = 0;
-  return hyphen != std::string_view::npos && parse_decimal(id.substr(0, hyphen), number) && parse_decimal(id.substr(hyphen + 1), number) &&
-         is_valid_event_id(id);
-}
-
 bool is_invalid_name(std::optional<std::string_view> name) { return name && !is_valid_event_name(*name); }
 
 }  // namespace
@@ -28,9 +20,18 @@ std::optional<StreamEntry> parse_stream_entry(ReplyView element) {
   if (element.size() != 2) {
     return std::nullopt;
   }
-  const StreamEntry entry = {element.at(0).text(), element.at(1)};
-  if (!is_entry_id(entry.id) || !(entry.fields.is_array() || entry.fields.is_cut())) {
+  auto part = element.begin();
+  const std::string_view text = (*part).text();
+  const std::optional<StreamId> id = parse_stream_id(text);
+  ++part;
+  // An id of milliseconds alone is a client's, not Redis's.
+  if (!id || text.find('-') == std::string_view::npos || !((*part).is_array() || (*part).is_cut())) {
     return std::nullopt;
+  }
+  StreamEntry entry{*id, text, *part, (*part).cut_bytes(), (*part).is_cut()};
+  for (const ReplyView field : entry.fields) {
+    entry.bytes += field.is_cut() ? field.cut_bytes() : field.text().size();
+    entry.is_cut = entry.is_cut || field.is_cut();
   }
   return entry;
 }

@@ -10,13 +10,17 @@
 #include "event.hpp"
 #include "rapidjson_adapters.hpp"
 #include "redis_reply.hpp"
+#include "stream_id.hpp"
 
 namespace sse {
 
 // Valid as long as the reply that it is from.
 struct StreamEntry {
-  std::string_view id;  // `ms-seq`
-  redis::ReplyView fields;
+  StreamId id;
+  std::string_view text;    // the id as Redis wrote it, `ms-seq`
+  redis::ReplyView fields;  // names and values in turn
+  std::size_t bytes = 0;    // of all of them, with what was cut
+  bool is_cut = false;      // the reply's limits did not leave all of them
 };
 
 // Takes one element of a reply to XRANGE, or of a stream's entries in one to XREAD. Gives nothing for what is no such element.

@@ -7,8 +7,8 @@
 #include <optional>
 #include <string_view>
 
-#include "redis_reply.hpp"
 #include "secret_hash.hpp"
+#include "stream_entry.hpp"
 #include "stream_id.hpp"
 
 namespace sse {
@@ -17,20 +17,14 @@ namespace sse {
 inline constexpr std::string_view kStrangeAnswer = "the server's answer about the stream makes no sense";
 inline constexpr std::string_view kUntrusted = "MASTERDOWN this replica may lack what others have read";
 
-// An element of the answer to XRANGE.
-struct StreamEntryView {
-  StreamId id;
-  std::string_view text;    // the id as Redis wrote it
-  redis::ReplyView fields;  // names and values in turn
-  std::size_t bytes = 0;    // of all of them, with what was cut
-  bool is_cut = false;      // the reply's limits did not leave all of them
-};
-
-// Nothing for what is not an entry.
-std::optional<StreamEntryView> view_entry(redis::ReplyView element);
+// As parse_stream_entry, but nothing also where a name has no value.
+inline std::optional<StreamEntry> parse_page_entry(redis::ReplyView element) {
+  const std::optional<StreamEntry> entry = parse_stream_entry(element);
+  return entry && entry->fields.size() % 2 == 0 ? entry : std::nullopt;
+}
 
 // Nothing can be missing between these, as no id lies between.
-inline bool are_adjacent(StreamId position, const std::optional<StreamEntryView>& next) { return next && position.next() == next->id; }
+inline bool are_adjacent(StreamId position, const std::optional<StreamEntry>& next) { return next && position.next() == next->id; }
 
 // The size of the largest of the newest entries, in bytes.
 class EntrySize {
@@ -67,7 +61,7 @@ class StreamPages {
   }
 
   // Of the entry's names and values; 0, which no other has, when some of them were cut.
-  std::uint64_t hash(const StreamEntryView& entry) const;
+  std::uint64_t hash(const StreamEntry& entry) const;
 
   static constexpr std::size_t kPageBytes = std::size_t{1024} * 1024;
 

@@ -114,7 +114,7 @@ std::uint64_t StreamReader::last_entry_hash(ReplyView info) const {
   bool is_value = false;
   for (const ReplyView part : info) {
     if (is_value) {
-      const std::optional<StreamEntryView> last = view_entry(part);
+      const std::optional<StreamEntry> last = parse_page_entry(part);
       return last && last->id == position_ ? pages_.hash(*last) : 0;
     }
     is_value = part.text() == "last-entry";
@@ -126,7 +126,7 @@ StreamReader::First StreamReader::compare_first(ReplyView entries) {
   if (entries.size() == 0) {
     return First::other;
   }
-  const std::optional<StreamEntryView> first = view_entry(*entries.begin());
+  const std::optional<StreamEntry> first = parse_page_entry(*entries.begin());
   if (!first || first->id != position_) {
     return are_adjacent(position_, first) ? First::next : First::other;
   }
@@ -211,7 +211,7 @@ void StreamReader::on_search(ReplyView reply, std::uint64_t now_ms) {
   }
   std::optional<StreamId> last;
   for (const ReplyView element : reply) {
-    const std::optional<StreamEntryView> entry = view_entry(element);
+    const std::optional<StreamEntry> entry = parse_page_entry(element);
     if (!entry || entry->id > search_from_) {
       refuse(kStrangeAnswer, now_ms);
       return;
@@ -245,7 +245,7 @@ bool StreamReader::give(ReplyView entries, std::uint64_t now_ms) {
   std::size_t count = 0;
   std::size_t given = 0;
   for (const ReplyView element : entries) {
-    const std::optional<StreamEntryView> entry = view_entry(element);
+    const std::optional<StreamEntry> entry = parse_page_entry(element);
     const bool is_last = count == 0 && entry && entry->id == position_;
     if (!entry || (entry->id <= position_ && !is_last)) {
       refuse(kStrangeAnswer, now_ms);
@@ -274,7 +274,7 @@ bool StreamReader::take(StreamId from, ReplyView entries, std::uint64_t now_ms) 
     return false;
   }
   for (const ReplyView element : entries) {
-    const std::optional<StreamEntryView> entry = view_entry(element);
+    const std::optional<StreamEntry> entry = parse_page_entry(element);
     if (entry && entry->is_cut) {  // perhaps by what came beside it
       return false;
     }

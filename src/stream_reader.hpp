@@ -22,7 +22,7 @@ class StreamReaderOwner {
   // The stream was found, and is read from its end on.
   virtual void on_located(std::uint64_t now_ms) = 0;
   // The next entry. The reader's position is behind it.
-  virtual void on_entry(const StreamEntryView& entry, std::uint64_t hash, std::uint64_t now_ms) = 0;
+  virtual void on_entry(const StreamEntry& entry, std::uint64_t hash, std::uint64_t now_ms) = 0;
   // Everything that was there when it was asked has been given.
   virtual void on_caught_up(std::uint64_t now_ms) = 0;
   // Entries may be missing, or what was given is not what the stream holds: it goes on from the reader's position, which is new.

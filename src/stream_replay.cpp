@@ -154,7 +154,7 @@ StreamReplay::Parked StreamReplay::parked_ahead() const {
 
 void StreamReplay::on_page(ReplyView entries, const StreamFacts* facts, std::uint64_t now_ms) {
   auto element = entries.begin();
-  std::optional<StreamEntryView> entry = entries.size() == 0 ? std::nullopt : view_entry(*element);
+  std::optional<StreamEntry> entry = entries.size() == 0 ? std::nullopt : parse_page_entry(*element);
   const bool is_proven = (entry && entry->id == at_) || are_adjacent(at_, entry);
   if (!is_proven && facts == nullptr) {
     needs_facts_ = true;
@@ -215,7 +215,7 @@ void StreamReplay::on_page(ReplyView entries, const StreamFacts* facts, std::uin
   std::size_t count = 0;
   std::size_t given = 0;
   for (; element != entries.end(); ++element, ++count) {
-    entry = view_entry(*element);
+    entry = parse_page_entry(*element);
     if (!entry || entry->id < at_ || (entry->id == at_ && count != 0)) {
       refuse(kStrangeAnswer, now_ms);
       return;

@@ -45,7 +45,7 @@ class StreamReplayOwner {
   // Takes it in from where it is parked: it gets what the walk reads from now on.
   virtual void join(Subscription& subscription) = 0;
   // The next entry, for all who have joined.
-  virtual void replay(const StreamEntryView& entry, std::uint64_t now_ms) = 0;
+  virtual void replay(const StreamEntry& entry, std::uint64_t now_ms) = 0;
   // The parked subscription's position is void, and replaced by one that is not; it is told.
   virtual void reset(Subscription& subscription, Continuity reason, const StreamFacts& facts, std::uint64_t now_ms) = 0;
   // The same for all who have joined: the walk goes on from `position`.

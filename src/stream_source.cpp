@@ -172,7 +172,7 @@ void StreamSource::on_refused(StreamTopic& topic, std::string_view error, std::u
   }
 }
 
-void StreamSource::on_too_large(const StreamTopic& topic, const StreamEntryView& entry, std::uint64_t now_ms) {
+void StreamSource::on_too_large(const StreamTopic& topic, const StreamEntry& entry, std::uint64_t now_ms) {
   if (too_large_log_.allows(now_ms)) {
     logger_.log(LogLevel::warn, printable("entry " + to_string(entry.id) + " of channel \"" + topic.name() +
                                           "\" left out: over sse_max_message" + too_large_log_.take_note()));

@@ -59,7 +59,7 @@ class StreamSource final : public Source, public CommandUser, private StreamHost
   void listen(StreamTopic& topic, std::uint64_t now_ms) override { bells_.listen(topic, now_ms); }
   void on_lane_told(StreamTopic& topic, std::uint64_t now_ms) override { bells_.on_lane_told(topic, now_ms); }
   void on_refused(StreamTopic& topic, std::string_view error, std::uint64_t now_ms) override;
-  void on_too_large(const StreamTopic& topic, const StreamEntryView& entry, std::uint64_t now_ms) override;
+  void on_too_large(const StreamTopic& topic, const StreamEntry& entry, std::uint64_t now_ms) override;
 
   void stop_lingering(std::size_t count, std::uint64_t now_ms);
   void erase(StreamTopic& topic, std::uint64_t now_ms);

@@ -36,7 +36,7 @@ void StreamStarts::on_reply(const Request&, ReplyView reply, std::uint64_t now_m
   StreamId position = owner_.end_position();
   const bool has_one_more = count != 0 && reply.size() > count;
   for (const ReplyView element : reply) {
-    if (const auto entry = view_entry(element)) {
+    if (const auto entry = parse_page_entry(element)) {
       position = has_one_more ? entry->id : entry->id.previous();
     }
   }

@@ -37,7 +37,7 @@ class StreamHost {
   // Redis refused something: it is said in the log, and the topic is told to go on after a while.
   virtual void on_refused(StreamTopic& topic, std::string_view error, std::uint64_t now_ms) = 0;
   // An entry was left out.
-  virtual void on_too_large(const StreamTopic& topic, const StreamEntryView& entry, std::uint64_t now_ms) = 0;
+  virtual void on_too_large(const StreamTopic& topic, const StreamEntry& entry, std::uint64_t now_ms) = 0;
 
  protected:
   ~StreamHost() = default;
@@ -94,7 +94,7 @@ class StreamTopic final : public Topic,
 
   // StreamReaderOwner
   void on_located(std::uint64_t now_ms) override;
-  void on_entry(const StreamEntryView& entry, std::uint64_t hash, std::uint64_t now_ms) override;
+  void on_entry(const StreamEntry& entry, std::uint64_t hash, std::uint64_t now_ms) override;
   void on_caught_up(std::uint64_t now_ms) override;
   void on_broken(Continuity reason, const StreamFacts& facts, std::optional<StreamId> fork, std::uint64_t now_ms) override;
   void on_refused(std::string_view error, std::uint64_t now_ms) override;
@@ -113,7 +113,7 @@ class StreamTopic final : public Topic,
   StreamId live_position() const override { return reader_.position(); }
   const EntrySize& entry_size() const override { return reader_.entry_size(); }
   void join(Subscription& subscription) override;
-  void replay(const StreamEntryView& entry, std::uint64_t now_ms) override;
+  void replay(const StreamEntry& entry, std::uint64_t now_ms) override;
   void reset(Subscription& subscription, Continuity reason, const StreamFacts& facts, std::uint64_t now_ms) override;
   void reset_joined(Continuity reason, const StreamFacts& facts, StreamId position, std::uint64_t now_ms) override;
   Joined settle(StreamId position, std::uint64_t now_ms) override;
@@ -136,7 +136,7 @@ class StreamTopic final : public Topic,
   bool go_live(Subscription& subscription, std::uint64_t now_ms);
   void cut_short(Subscription& subscription, std::uint64_t now_ms);
   void join(Subscription& subscription, const LogPlace& place);
-  void give(ChannelLog& log, const StreamEntryView& entry, std::uint64_t hash, std::uint64_t now_ms);
+  void give(ChannelLog& log, const StreamEntry& entry, std::uint64_t hash, std::uint64_t now_ms);
   void give_reset(ChannelLog& log, const DurableReset& reset, const EntryMark& mark, std::uint64_t now_ms);
   void give_block(ChannelLog& log, const std::string& block, const EntryMark& mark, std::uint64_t now_ms);
   void tell_reset(Subscription& subscription, const DurableReset& reset, std::uint64_t now_ms);

@@ -4,9 +4,8 @@
 
 namespace sse {
 
-void StreamTopic::give(ChannelLog& log, const StreamEntryView& entry, std::uint64_t hash, std::uint64_t now_ms) {
-  const MessageEncoder::Result message =
-      hub_.encoder().encode_entry(log.encoding(), name(), {entry.text, entry.fields}, log.max_message_bytes());
+void StreamTopic::give(ChannelLog& log, const StreamEntry& entry, std::uint64_t hash, std::uint64_t now_ms) {
+  const MessageEncoder::Result message = hub_.encoder().encode_entry(log.encoding(), name(), entry, log.max_message_bytes());
   Counters& counters = hub_.counters();
   counters.payloads_not_json += message.notes.not_json ? 1 : 0;
   counters.fields_invalid += message.notes.invalid_field ? 1 : 0;

@@ -69,7 +69,7 @@ void StreamTopic::on_located(std::uint64_t) {
   }
 }
 
-void StreamTopic::on_entry(const StreamEntryView& entry, std::uint64_t hash, std::uint64_t now_ms) {
+void StreamTopic::on_entry(const StreamEntry& entry, std::uint64_t hash, std::uint64_t now_ms) {
   ++hub_.counters().entries_received;
   hub_.count_lag(entry.id.ms, now_ms);
   for (const auto& pair : logs_) {

@@ -74,12 +74,13 @@ std::size_t StreamTopic::most_to_replay() const {
   return most;
 }
 
-void StreamTopic::replay(const StreamEntryView& entry, std::uint64_t now_ms) {
+void StreamTopic::replay(const StreamEntry& entry, std::uint64_t now_ms) {
   ++hub_.counters().entries_replayed;
   replayed_ = entry.id;
+  const std::uint64_t hash = host_.pages().hash(entry);
   for (const auto& pair : logs_) {
     if (pair->replay.attached() != 0) {
-      give(pair->replay, entry, host_.pages().hash(entry), now_ms);
+      give(pair->replay, entry, hash, now_ms);
     } else {
       pair->replay.begin_epoch(entry.id);
     }

@@ -132,7 +132,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   redis::ReplyView reply;
   fuzz::require(reader.feed(entry_bytes(fields)) && reader.next(reply) == redis::ReplyReader::Result::reply, "an entry is a reply");
   const auto entry = parse_stream_entry(reply);
-  fuzz::require(entry && entry->id == "8-9", "an entry is known as one");
+  fuzz::require(entry && entry->text == "8-9", "an entry is known as one");
 
   MessageEncoder encoder;
   const MessageEncoder::Result limited = encoder.encode_entry(encoding, "news", *entry, limit_bytes);

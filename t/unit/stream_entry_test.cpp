@@ -40,7 +40,8 @@ TEST(StreamEntry, IsAnIdAndFields) {
   const EntryReply reply({"data", "x"}, "1526919030474-55");
   const auto entry = parse_stream_entry(reply.element);
   ASSERT_TRUE(entry);
-  EXPECT_EQ(entry->id, "1526919030474-55");
+  EXPECT_EQ(entry->text, "1526919030474-55");
+  EXPECT_EQ(entry->id, (StreamId{1526919030474, 55}));
   EXPECT_EQ(entry->fields.size(), 2u);
 }
 
