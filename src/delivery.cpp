@@ -203,13 +203,9 @@ void Delivery::push_own(Subscriber& subscriber, std::string_view events, std::ui
   if (events.empty()) {
     return;
   }
-  if (subscriber.framing_ == Framing::chunked) {
-    std::string chunk;
-    append_chunk(chunk, events);
-    subscriber.push_own(chunk, now_ms, memory_);
-  } else {
-    subscriber.push_own(events, now_ms, memory_);
-  }
+  std::string frame;
+  append_framed(frame, subscriber.framing_, events);
+  subscriber.push_own(frame, now_ms, memory_);
 }
 
 void Delivery::block(Subscriber& subscriber) {

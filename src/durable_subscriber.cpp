@@ -86,7 +86,7 @@ void Subscriber::gather_with_ids(Batch& batch, MemoryMeter& meter) {
     std::string line(kIdField);
     if (own_ids_->names.append(line, at)) {
       line += '\n';
-      framing_ == Framing::chunked ? append_chunk(lines, line) : static_cast<void>(lines += line);
+      append_framed(lines, framing_, line);
     }
     line_ends.push_back(lines.size());
     frames.push_back(first->piece());
@@ -131,8 +131,7 @@ void Subscriber::copy_with_ids(MemoryMeter& meter) {
     ++events_sent_;
     std::string cursor;
     if (append_cursor(cursor)) {
-      const std::string block = position_block(cursor);
-      framing_ == Framing::chunked ? append_chunk(bytes, block) : static_cast<void>(bytes += block);
+      append_framed(bytes, framing_, position_block(cursor));
     }
     if (!first->next()) {
       walks.erase(first);

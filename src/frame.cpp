@@ -133,6 +133,14 @@ void append_chunk(std::string& out, std::string_view bytes) {
   out.append(kChunkTrailer);
 }
 
+void append_framed(std::string& out, Framing framing, std::string_view blocks) {
+  if (framing == Framing::chunked) {
+    append_chunk(out, blocks);
+  } else {
+    out.append(blocks);
+  }
+}
+
 std::string position_block(std::string_view id) {
   std::string block(kIdField);
   block += id;

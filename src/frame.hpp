@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "encoding.hpp"
 #include "event.hpp"
 #include "stream_id.hpp"
 
@@ -27,6 +28,9 @@ void append_retry(std::string& out, std::uint32_t ms);
 
 // One HTTP/1.1 chunk. Nothing for no bytes, as an empty chunk would end the body.
 void append_chunk(std::string& out, std::string_view bytes);
+
+// Whole blocks, with what this framing has around them.
+void append_framed(std::string& out, Framing framing, std::string_view blocks);
 
 inline constexpr std::size_t kMaxChunkHeader = 18;  // bytes: 16 hexadecimal digits, CRLF
 inline constexpr std::string_view kChunkTrailer = "\r\n";

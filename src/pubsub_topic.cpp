@@ -62,13 +62,10 @@ bool PubsubTopic::drop_too_large() {
 
 void PubsubTopic::announce_reset(std::string_view reason, std::uint64_t now_ms) {
   for (const auto& log : logs_) {
-    const std::string block = reset_block(log->encoding().reset_event, reason, name());
-    std::string chunk;
-    if (log->encoding().framing == Framing::chunked) {
-      append_chunk(chunk, block);
-    }
+    std::string frame;
+    append_framed(frame, log->encoding().framing, reset_block(log->encoding().reset_event, reason, name()));
     hub_.counters().resets += log->attached();
-    hub_.publish(*log, chunk.empty() ? block : chunk, {}, now_ms);
+    hub_.publish(*log, frame, {}, now_ms);
   }
 }
 

@@ -30,11 +30,9 @@ void StreamTopic::give_reset(ChannelLog& log, const DurableReset& reset, const E
 }
 
 void StreamTopic::give_block(ChannelLog& log, const std::string& block, const EntryMark& mark, std::uint64_t now_ms) {
-  std::string chunk;
-  if (log.encoding().framing == Framing::chunked) {
-    append_chunk(chunk, block);
-  }
-  hub_.publish_entry(log, chunk.empty() ? block : chunk, mark, now_ms);
+  std::string frame;
+  append_framed(frame, log.encoding().framing, block);
+  hub_.publish_entry(log, frame, mark, now_ms);
 }
 
 void StreamTopic::tell_reset(Subscription& subscription, const DurableReset& reset, std::uint64_t now_ms) {
