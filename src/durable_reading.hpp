@@ -33,9 +33,16 @@ struct DurableReading {
 
   // The entry that was given last, or where the stream was joined: everything up to it is behind.
   std::optional<StreamId> position;
-  bool is_ours = false;            // the position is of the history that this worker has read: not only what a client says
+  bool is_ours = false;  // the position is of the history that this worker has read: not only what a client says
+
   std::size_t replayed = 0;        // entries since it was live last, without those of the replay log it is in
   std::uint64_t due_since_ms = 0;  // parked because it was slow: since when it owes us room; 0: not
+
+  // This worker knows that the subscriber stands there.
+  void stand_at(StreamId its_position) {
+    position = its_position;
+    is_ours = true;
+  }
 };
 
 }  // namespace sse

@@ -126,8 +126,7 @@ void Subscriber::copy_with_ids(MemoryMeter& meter) {
     Subscription& subscription = *first->subscription;
     subscription.offset += frame.size;
     ++subscription.frame;
-    subscription.durable->position = first->mark().id;
-    subscription.durable->is_ours = true;
+    subscription.durable->stand_at(first->mark().id);
     ++events_sent_;
     std::string cursor;
     if (append_cursor(cursor)) {
@@ -148,8 +147,7 @@ void Subscriber::leave_log(Subscription& subscription, MemoryMeter& meter) {
   reading.replayed += reading.phase == DurableReading::Phase::replaying ? subscription.frame - subscription.joined : 0;
   if (mid_frame_ == &subscription) {
     const LogSegment& segment = log.segment_at(subscription.offset);
-    reading.position = segment.marks[static_cast<std::size_t>(subscription.frame - segment.first_frame)].id;
-    reading.is_ours = true;
+    reading.stand_at(segment.marks[static_cast<std::size_t>(subscription.frame - segment.first_frame)].id);
     pin_rest(subscription, segment, meter);
   }
   subscription.log->detach(subscription);

@@ -60,16 +60,11 @@ void StreamTopic::on_start(Start start, std::size_t count, StreamId position, st
     const DurableReading& reading = *subscription.durable;
     return !reading.position && reading.options.start == start && reading.options.last == count;
   };
-  for (Subscription* waiting = this->waiting().front(); waiting != nullptr; waiting = this->waiting().after(*waiting)) {
-    if (is_meant(*waiting)) {
-      waiting->durable->position = position;
-      waiting->durable->is_ours = true;
-    }
-  }
-  for (Subscription* open = placeless_.front(); open != nullptr; open = placeless_.after(*open)) {
-    if (is_meant(*open)) {
-      open->durable->position = position;
-      open->durable->is_ours = true;
+  for (const List<Subscription>* all : {&waiting(), &placeless_}) {
+    for (Subscription* one = all->front(); one != nullptr; one = all->after(*one)) {
+      if (is_meant(*one)) {
+        one->durable->stand_at(position);
+      }
     }
   }
   if (reader_.confirmed_ms()) {
@@ -117,8 +112,7 @@ void StreamTopic::place(Subscription& subscription, std::uint64_t now_ms) {
   DurableReading& reading = *subscription.durable;
   const bool is_new = !reading.position;
   if (is_new) {
-    reading.position = reader_.position();
-    reading.is_ours = true;
+    reading.stand_at(reader_.position());
   }
   if (reading.is_malformed) {
     ++hub_.counters().resets_malformed;
@@ -171,8 +165,7 @@ bool StreamTopic::is_too_far(const Subscription& subscription, std::uint64_t mor
 
 // It goes on with what comes from now on.
 void StreamTopic::cut_short(Subscription& subscription, std::uint64_t now_ms) {
-  subscription.durable->position = reader_.position();
-  subscription.durable->is_ours = true;
+  subscription.durable->stand_at(reader_.position());
   ++hub_.counters().resets_too_far;
   tell_reset(subscription, {"too-far", name(), std::nullopt, reader_.position()}, now_ms);
 }

@@ -90,8 +90,7 @@ void StreamTopic::replay(const StreamEntry& entry, std::uint64_t now_ms) {
 void StreamTopic::reset(Subscription& subscription, Continuity reason, const StreamFacts& facts, std::uint64_t now_ms) {
   DurableReading& reading = *subscription.durable;
   const bool left_at_fork = fork_ && *reading.position > *fork_;
-  reading.position = reset_position(reason, facts, left_at_fork ? fork_ : std::nullopt);
-  reading.is_ours = true;
+  reading.stand_at(reset_position(reason, facts, left_at_fork ? fork_ : std::nullopt));
   count_reset(reason, 1);
   tell_reset(subscription, reset_of(reason, name(), facts), now_ms);
 }
@@ -139,8 +138,7 @@ bool StreamTopic::leave_replay(Subscription& subscription, StreamId position, st
     return false;
   }
   subscription.log->detach(subscription);
-  reading.position = position;
-  reading.is_ours = true;
+  reading.stand_at(position);
   reading.replayed = replayed;
   if (!has_place) {
     cut_short(subscription, now_ms);

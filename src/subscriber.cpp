@@ -197,8 +197,7 @@ void Subscriber::advance(const Batch& batch, std::size_t accepted) {
         const std::uint64_t frame = log.frames_before(subscription.offset);
         events_sent_ += frame - subscription.frame;
         if (subscription.durable != nullptr && frame != subscription.frame) {
-          subscription.durable->position = log.position_before(frame);
-          subscription.durable->is_ours = true;
+          subscription.durable->stand_at(log.position_before(frame));
         }
         subscription.frame = frame;
         mid_frame_ = nullptr;
