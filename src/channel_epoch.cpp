@@ -75,4 +75,15 @@ std::optional<std::uint64_t> ChannelLog::hash_of(StreamId id) const {
   return mark.id == id && mark.hash != 0 ? std::optional<std::uint64_t>(mark.hash) : std::nullopt;
 }
 
+void ChannelLog::append_entries_after(StreamId position, std::vector<StreamId>& out) const {
+  for (const auto& segment : segments_) {
+    if (segment->base < epoch_offset_) {
+      continue;
+    }
+    for (auto mark = first_after(segment->marks, position); mark != segment->marks.end(); ++mark) {
+      out.push_back(mark->id);
+    }
+  }
+}
+
 }  // namespace sse

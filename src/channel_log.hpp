@@ -145,6 +145,8 @@ class ChannelLog : public ListNode<DirtyLogs>, public ListNode<Windows> {
   std::optional<LogPlace> place_after(StreamId position) const;
   // Of the entry with this id in this epoch; nothing if it is not there.
   std::optional<std::uint64_t> hash_of(StreamId id) const;
+  // Appends what entries this epoch has after a position, in order.
+  void append_entries_after(StreamId position, std::vector<StreamId>& out) const;
   // The oldest position of this epoch of which the log knows what comes after it.
   StreamId oldest_position() const;
   // Gives the subscription a cursor there.

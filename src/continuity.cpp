@@ -1,5 +1,7 @@
 #include "continuity.hpp"
 
+#include <algorithm>
+
 namespace sse {
 
 // What Redis 7.0.15 does, tried; t_stream.c says the same: a key begins with last-generated-id 0-0. XADD moves it and counts
@@ -48,10 +50,8 @@ StreamId reset_position(Continuity reason, const StreamFacts& facts, std::option
   if (!facts.exists) {
     return kFirstStreamId;
   }
-  if (fork && reason != Continuity::trimmed) {
-    return *fork;
-  }
-  return facts.first ? facts.first->previous() : facts.last_generated;
+  const StreamId oldest = facts.first ? facts.first->previous() : facts.last_generated;
+  return fork && reason != Continuity::trimmed ? std::max(*fork, oldest) : oldest;
 }
 
 }  // namespace sse

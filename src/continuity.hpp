@@ -27,7 +27,8 @@ inline bool is_missing(Continuity continuity) { return continuity == Continuity:
 Continuity judge_cursor(StreamId cursor, const StreamFacts& facts);
 
 // The position from which a stream goes on after a reset: all entries that are retained are after it, or those after `fork`, which is
-// where the cursor's history left this one if the caller knows (not for trimmed). The position itself is continuous with `facts`.
+// where the cursor's history left this one if the caller knows (not for trimmed; that entry may have been trimmed since). The position
+// itself is continuous with `facts`.
 StreamId reset_position(Continuity reason, const StreamFacts& facts, std::optional<StreamId> fork = std::nullopt);
 
 }  // namespace sse

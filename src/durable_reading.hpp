@@ -27,7 +27,6 @@ struct DurableReading {
   bool has_cursor = false;    // the client sent one
   bool is_malformed = false;  // it did, and it is none; the client is to be told
   bool is_late = false;       // the stream opened before the channel's position was known; the client is to be told
-  bool is_checked = false;    // parked: nothing is missing after its position, so that a replay may begin there without proof
 
   std::uint64_t question = 0;  // of the channel's reader, whose answer it waits for
 

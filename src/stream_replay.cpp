@@ -55,6 +55,13 @@ void StreamReplay::go_on(std::uint64_t now_ms) {
   }
 }
 
+void StreamReplay::begin_anew(StreamId position) {
+  at_ = position;
+  owner_.begin_replay(at_);
+  is_walking_ = false;
+  is_void_ = is_asking_;
+}
+
 void StreamReplay::live_caught_up(std::uint64_t now_ms) {
   is_doubting_ = false;
   go_on(now_ms);
@@ -76,16 +83,7 @@ const Subscription* StreamReplay::oldest_parked() const {
 }
 
 void StreamReplay::ask_page(std::uint64_t now_ms) {
-  bound_ = owner_.live_position();
-  if (at_ > bound_) {
-    if (!has_doubted_) {  // another worker was faster, and its client came here
-      has_doubted_ = true;
-      owner_.doubt_live(now_ms);
-      return;
-    }
-    bound_ = at_;
-  }
-  has_doubted_ = false;
+  bound_ = std::max(owner_.live_position(), at_);  // beyond live reading: another worker was faster, and its client came here
   is_asking_ = true;
   most_ = owner_.most_to_replay();
   asked_count_ = std::min(pages_.count(size_.bytes() != 0 ? size_ : owner_.entry_size()), most_ + 1);  // with the one that was read last
@@ -106,6 +104,7 @@ void StreamReplay::ask_page(std::uint64_t now_ms) {
 void StreamReplay::connection_lost() {
   in_flight_ = 0;
   is_asking_ = false;
+  is_void_ = false;
   is_live_sure_ = false;
   is_doubting_ = false;
 }
@@ -119,6 +118,11 @@ void StreamReplay::on_reply(const Request& request, ReplyView reply, std::uint64
     return;
   }
   is_asking_ = false;
+  if (is_void_) {
+    is_void_ = false;
+    go_on(now_ms);
+    return;
+  }
   if (request.kind == RequestKind::read) {
     if (reply.is_array()) {
       on_page(reply, nullptr, now_ms);

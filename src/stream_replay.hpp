@@ -72,7 +72,11 @@ class StreamReplay final : private redis::ReplyHandler {
   // whenever one of these may have become true.
   void go_on(std::uint64_t now_ms);
 
-  // The same, and live reading has just asked again for all there is.
+  // The history that is being read has ended, and another goes on from `position`: whatever is under way is of no use, and what was read
+  // ends there.
+  void begin_anew(StreamId position);
+
+  // Goes on, and live reading has just asked again for all there is.
   void live_caught_up(std::uint64_t now_ms);
 
   // The connection broke: no answer will come.
@@ -105,8 +109,8 @@ class StreamReplay final : private redis::ReplyHandler {
   bool is_doubting_ = false;   // waits for live reading to ask again
   bool is_live_sure_ = false;  // it did, because the last page ended before its position
   bool is_asking_ = false;
-  bool has_doubted_ = false;  // the walk is beyond live reading, which was told
-  StreamId bound_;            // of the page that is awaited
+  bool is_void_ = false;  // what is being asked is of no use any more
+  StreamId bound_;        // of the page that is awaited
   EntrySize size_;
   std::size_t asked_count_ = 0;
   std::size_t most_ = 0;  // entries of the page that may be given

@@ -11,6 +11,7 @@
 
 #include "bell_member.hpp"
 #include "channel_log.hpp"
+#include "fork.hpp"
 #include "frame.hpp"
 #include "stream_reader.hpp"
 #include "stream_replay.hpp"
@@ -141,6 +142,9 @@ class StreamTopic final : public Topic,
   void give_block(ChannelLog& log, const std::string& block, const EntryMark& mark, std::uint64_t now_ms);
   void tell_reset(Subscription& subscription, const DurableReset& reset, std::uint64_t now_ms);
   bool is_too_far(const Subscription& subscription, std::uint64_t more) const;
+  void find_starts_anew(std::uint64_t now_ms);
+  Fork fork_at(StreamId position) const;
+  void reset_at(Subscription& subscription, Continuity reason, const StreamFacts& facts, std::optional<StreamId> fork, std::uint64_t now_ms);
   void take_back_replayed(Continuity reason, const StreamFacts& facts, std::uint64_t now_ms);
   void take_back(ChannelLog& log, Continuity reason, const StreamFacts& facts, std::uint64_t now_ms);
   bool leave_replay(Subscription& subscription, StreamId position, std::uint64_t now_ms);
@@ -155,7 +159,7 @@ class StreamTopic final : public Topic,
   StreamStarts starts_;
   std::vector<std::unique_ptr<LogPair>> logs_;  // one for each encoding in use: rarely more than two
   StreamId replayed_;                           // where the replay logs stand
-  std::optional<StreamId> fork_;                // where the stream's history left what was given here, the last time
+  std::optional<Fork> fork_;                    // the last one, if it is known where it was
   List<Subscription> placeless_;                // open, but what they wait for is not known
   List<Subscription> parked_;
 };

@@ -100,7 +100,7 @@ void StreamTopic::on_caught_up(std::uint64_t now_ms) {
 void StreamTopic::on_broken(Continuity reason, const StreamFacts& facts, std::optional<StreamId> fork, std::uint64_t now_ms) {
   if (reason != Continuity::trimmed) {
     ++hub_.counters().forks;
-    fork_ = fork;
+    fork_ = fork ? std::optional(fork_at(*fork)) : std::nullopt;
   }
   const DurableReset reset = reset_of(reason, name(), facts);
   for (const auto& pair : logs_) {
@@ -116,6 +116,29 @@ void StreamTopic::on_broken(Continuity reason, const StreamFacts& facts, std::op
   if (reason != Continuity::trimmed) {
     take_back_replayed(reason, facts, now_ms);
   }
+  find_starts_anew(now_ms);
+}
+
+// Who has not been told yet where it begins does so in the history that there is now.
+void StreamTopic::find_starts_anew(std::uint64_t now_ms) {
+  for (Subscription* one = waiting().front(); one != nullptr; one = waiting().after(*one)) {
+    if (one->durable->is_ours) {
+      one->durable->position.reset();
+      one->durable->is_ours = false;
+      find_start(*one, now_ms);
+    }
+  }
+}
+
+// What is known of the history that ends now.
+Fork StreamTopic::fork_at(StreamId position) const {
+  Fork fork{position, {}};
+  for (const auto& pair : logs_) {
+    pair->live.append_entries_after(position, fork.lost);
+  }
+  std::sort(fork.lost.begin(), fork.lost.end());
+  fork.lost.erase(std::unique(fork.lost.begin(), fork.lost.end()), fork.lost.end());
+  return fork;
 }
 
 // What was read again may be of the history that has ended, and so may be the positions of those who wait. Not what a client came with: if
@@ -126,10 +149,10 @@ void StreamTopic::take_back_replayed(Continuity reason, const StreamFacts& facts
       hub_.park(*one, now_ms);
     }
   }
-  begin_replay(reader_.position());
+  replay_.begin_anew(reader_.position());
   for (Subscription* one = parked_.front(); one != nullptr; one = parked_.after(*one)) {
     if (one->durable->is_ours && *one->durable->position > reader_.position()) {
-      reset(*one, reason, facts, now_ms);
+      reset_at(*one, reason, facts, reader_.position(), now_ms);
     }
   }
 }
@@ -142,7 +165,7 @@ void StreamTopic::take_back(ChannelLog& log, Continuity reason, const StreamFact
     }
     hub_.park(*one, now_ms);
     if (*one->durable->position > reader_.position()) {
-      reset(*one, reason, facts, now_ms);
+      reset_at(*one, reason, facts, reader_.position(), now_ms);
     }
   }
 }

@@ -88,9 +88,13 @@ void StreamTopic::replay(const StreamEntry& entry, std::uint64_t now_ms) {
 }
 
 void StreamTopic::reset(Subscription& subscription, Continuity reason, const StreamFacts& facts, std::uint64_t now_ms) {
-  DurableReading& reading = *subscription.durable;
-  const bool left_at_fork = fork_ && *reading.position > *fork_;
-  reading.stand_at(reset_position(reason, facts, left_at_fork ? fork_ : std::nullopt));
+  const bool left_at_fork = fork_ && fork_->has_lost(*subscription.durable->position);
+  reset_at(subscription, reason, facts, left_at_fork ? std::optional(fork_->at) : std::nullopt, now_ms);
+}
+
+void StreamTopic::reset_at(Subscription& subscription, Continuity reason, const StreamFacts& facts, std::optional<StreamId> fork,
+                           std::uint64_t now_ms) {
+  subscription.durable->stand_at(reset_position(reason, facts, fork));
   count_reset(reason, 1);
   tell_reset(subscription, reset_of(reason, name(), facts), now_ms);
 }

@@ -416,6 +416,71 @@ TEST_F(StreamSourceTest, WhoIsReplayedWhileTheHistoryForksIsToldOnce) {
   EXPECT_EQ(one->told(), (Told{"reset ahead @4-0", "other50 @50-0"}));
 }
 
+TEST_F(StreamSourceTest, AWalkThatWasUnderWayWhenTheHistoryForkedIsNotGoneOnWith) {
+  fill(1, 5000);
+  auto one = reader();
+  for (std::uint64_t i = 5001; i <= 5005; ++i) {
+    world_.publish("news", {i, 0}, "e" + std::to_string(i));
+  }
+  auto far = world_.reader({"news"}, {}, "1-0");
+  world_.flush();
+  stream() = {};
+  fill(1, 5003);
+  stream().add({5010, 0}, "other5010");
+  world_.ring("news");
+  while (world_.hub.counters().forks == 0) {
+    ASSERT_TRUE(world_.is_busy());
+    world_.to_server();
+    world_.to_session();
+    world_.flush();
+  }
+  EXPECT_GT(far->events().size(), 500u);
+  EXPECT_LT(far->events().size(), 5000u);
+  far.reset();
+  world_.exchange();
+  ReaderChoice other_encoding;  // whose live window begins where the stream ends now
+  other_encoding.framing = Framing::chunked;
+  EXPECT_EQ(reader("5003-0", other_encoding)->told(), (Told{"other5010 @5010-0"}));
+}
+
+TEST_F(StreamSourceTest, AForkIsNotThatOfAHistoryBeforeIt) {
+  auto one = reader();
+  fill(1, 5);
+  ring_and_read();
+  stream() = {};
+  fill(1, 3);
+  for (std::uint64_t i = 10; i <= 15; ++i) {
+    stream().add({i, 0}, "second" + std::to_string(i));
+  }
+  ring_and_read();
+  stream() = {};
+  fill(1, 3);
+  for (std::uint64_t i = 10; i <= 14; ++i) {
+    stream().add({i, 0}, "second" + std::to_string(i));
+  }
+  world_.pass(62'000);
+  ASSERT_EQ(world_.hub.counters().forks, 2u);
+  auto first = reader("20-0");  // of no history
+  EXPECT_EQ(first->told().front(), "reset ahead @0-18446744073709551615");
+  auto last = reader("15-0");  // of the one that ended
+  EXPECT_EQ(last->told(), (Told{"reset ahead @14-0"}));
+}
+
+TEST_F(StreamSourceTest, WhoHasNotBegunBeginsInTheHistoryThatThereIs) {
+  fill(1, 5);
+  auto one = reader();
+  world_.cut();
+  world_.server.streams.erase("news");
+  auto oldest = world_.reader({"news"}, starting(Start::oldest));
+  auto last = world_.reader({"news"}, starting(Start::last, 2));
+  world_.connect();
+  world_.exchange();
+  fill(1, 1);
+  ring_and_read();
+  EXPECT_EQ(oldest->told(), told(1, 1));
+  EXPECT_EQ(last->told(), told(1, 1));
+}
+
 // The broker away
 
 TEST_F(StreamSourceTest, WhoOpensWhileTheBrokerIsAwayIsToldFromWhereItReads) {
