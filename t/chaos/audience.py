@@ -61,7 +61,7 @@ class Audience:
         self._is_calm = True
 
     def run_until_all_have(self, markers, timeout):
-        """Whether every living page got the last message of each of its streams."""
+        """The (source, stream) of living pages that did not get the last message in time."""
         missing = {
             (source, stream) for source in self._living for stream in source.streams
         }
@@ -76,10 +76,7 @@ class Audience:
             return not missing
 
         self.run_until(is_complete, time.monotonic() + timeout)
-        return [
-            f"{source!r} lacks the last message {markers[stream]} of {stream}"
-            for source, stream in missing
-        ]
+        return missing
 
     def close(self):
         for source in list(self._by_fd.values()):

@@ -113,8 +113,7 @@ class Round:
         markers = self._publisher.publish_markers()
         lacking = self._audience.run_until_all_have(markers, MARKER_TIMEOUT)
         self._audience.close()
-        self._judge()
-        self.findings += lacking  # what was wrong earlier often says why
+        self._judge(lacking)
         self._look_for_shortcomings()
         return not self.findings and not self.shortcomings
 
@@ -128,16 +127,22 @@ class Round:
             f" {self.counters['reconnects with a cursor']:,} reconnects"
         )
 
-    def _judge(self):
+    def _judge(self, lacking):
         for source in self._audience.sources:
             self.findings += source.faults
         for plan in self._plans:
+            known = len(self.findings)
             make_judge = self._trims_judge if self._profile == "C" else self._forks_judge
             judge = make_judge(plan.name)
             for source in self._audience.sources:
                 if plan.name in source.streams:
-                    self.findings += judge(source).walk()
+                    track_judge = judge(source)
+                    self.findings += track_judge.walk()
                     self.counters["tracks judged"] += 1
+                    if (source, plan.name) in lacking:
+                        self.findings += track_judge.judge_end()
+            if len(self.findings) > known:
+                self._say(f"  history of {plan.name}: {self._histories[plan.name]}")
 
     def _entries(self, stream):
         return [

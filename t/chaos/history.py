@@ -54,9 +54,28 @@ class History:
         self._ended_at.append(at)
         self._kept.append(len(entries) if kept is None else kept)
 
+    def __str__(self):
+        """The epochs: how many entries, up to which id, how many of them were kept, and until when."""
+        return "; ".join(
+            f"{number}: {len(entries)} up to {format_id(entries[-1].id) if entries else None},"
+            f" {kept} kept at {at:.1f}"
+            for number, (entries, kept, at) in enumerate(
+                zip(self.epochs, self._kept, self._ended_at)
+            )
+        )
+
     @property
     def has_forks(self):
         return self.forks_between(0, len(self.epochs) - 1) > 0
+
+    def has_fork_between(self, begin, end):
+        return any(begin < ended_at < end for ended_at in self._ended_at[:-1])
+
+    def follows(self, number, epoch, index):
+        """Whether a message is the one after an entry, which stood first at this place."""
+        own_epoch, own_index = self._places[number]
+        is_shared = own_epoch >= epoch and index < self.shared(epoch, own_epoch)
+        return is_shared and own_index == index + 1
 
     @property
     def entries(self):

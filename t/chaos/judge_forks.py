@@ -22,6 +22,9 @@ from .event_source import Heard, Reset
 from .history import parse_id
 
 
+RECENT = 5  # items that are shown before a faulty one
+
+
 class TrackJudge:
     """Walks one client's track of one stream; `faults` are what is wrong."""
 
@@ -36,11 +39,13 @@ class TrackJudge:
         self._count = 0
         self._connection = 1  # where it came to stand there
         self._reset = None  # that led there
+        self._is_fork_unsure = False  # of that reset
         self._has_heard = False
+        self._at = 0  # in the track
         self.faults = []
 
     def walk(self):
-        for item in self._source.tracks[self._stream]:
+        for self._at, item in enumerate(self._source.tracks[self._stream]):
             if isinstance(item, Heard):
                 self._hear(item)
             elif isinstance(item, Reset):
@@ -50,36 +55,81 @@ class TrackJudge:
                 self._place(item)
         return self.faults
 
+    def judge_end(self):
+        """What is wrong with having got nothing behind the last item, though there is more."""
+        history = self._history
+        final = len(history.epochs) - 1
+        came_back = self._source.connection != self._connection
+        opened_at = self._source.first_open_at
+        if self._is_placed:
+            is_behind_all = self._count > 0 and (
+                history.count_up_to(final, self._own_id()) == len(history.entries)
+            )
+            is_cut = history.shared(self._epoch, final) < self._count
+            is_excused = is_behind_all and (not is_cut or came_back)
+        else:  # of several streams: where it stood was not said
+            began_behind = self._messages[history.entries[-1].number].sent_at < opened_at
+            is_excused = began_behind or (
+                came_back and history.has_fork_between(opened_at, float("inf"))
+            )
+        if is_excused:
+            return []
+        self._fault("lacks the last message")
+        return self.faults[-1:]
+
+    def _own_id(self):
+        return self._history.epochs[self._epoch][self._count - 1].id
+
     def _fault(self, text):
-        self.faults.append(f"{self._source!r}, {self._stream}: {text}")
+        recent = self._source.tracks[self._stream][max(0, self._at - RECENT) : self._at + 1]
+        lines = "".join(f"\n    {item}" for item in recent)
+        standing = f"behind {self._count} entries of epoch {self._epoch}"
+        self.faults.append(f"{self._source!r}, {self._stream}, {standing}: {text}{lines}")
 
     def _stand(self, epoch, count, connection, reset=None):
         self._epoch, self._count = epoch, count
         self._connection = connection
         self._reset = reset
+        self._is_fork_unsure = False
         self._is_placed = True
 
     def _place(self, position):
         """Where the position lies that a client was given before any event."""
         entry_id = parse_id(position.id)
-        entry = self._entry_before(entry_id, position.at)
-        if entry is not None:
-            epoch, index = self._history.place(entry.number)
+        entries = self._entries_before(entry_id, position.at)
+        if entries:
+            places = [self._history.place(entry.number) for entry in entries]
+            epoch, index = next(filter(self._explains_what_follows, places), places[0])
             self._stand(epoch, index + 1, position.connection)
             return
         if entry_id != (0, 0):
             self._fault(f"stands at {position.id}, where no entry was")
         self._stand(0, 0, position.connection)
 
-    def _entry_before(self, entry_id, at):
-        """The newest entry that had this id at a moment; a counter gives ids again."""
+    def _entries_before(self, entry_id, at):
+        """Those that had this id before a moment, the newest first; a counter gives ids again."""
         history = self._history
+        found = []
         for epoch in reversed(range(len(history.epochs))):
             if history.has_id(epoch, entry_id):
                 entry = history.epochs[epoch][history.count_up_to(epoch, entry_id) - 1]
-                if self._messages[entry.number].sent_at < at:
-                    return entry
-        return None
+                if self._messages[entry.number].sent_at < at and entry not in found:
+                    found.append(entry)
+        return found
+
+    def _explains_what_follows(self, place):
+        """Whether the next item continues there: what a busy client reads late is not the newest."""
+        history = self._history
+        epoch, index = place
+        track = self._source.tracks[self._stream]
+        following = track[self._at + 1] if self._at + 1 < len(track) else None
+        if following is None or following.connection != track[self._at].connection:
+            return True
+        if isinstance(following, Heard):
+            return history.follows(following.number, epoch, index)
+        return not isinstance(following, Reset) or (
+            history.first_cut(epoch, index + 1, following.at) is not None
+        )
 
     def _take_reset(self, reset):
         history = self._history
@@ -96,11 +146,24 @@ class TrackJudge:
             self._fault(f"{reset} came, its cursor was not cut")
         epoch = max(self._epoch, history.epoch_at(reset.at)) if cut is None else cut
         count = shared = min(self._count, history.shared(self._epoch, epoch))
+        came_back = reset.connection != self._connection
+        is_fork_unsure = came_back and self._was_given_again(history.epoch_at(reset.at))
         if self._source.is_single:
             count = history.count_up_to(epoch, parse_id(reset.id))
-            if count > shared:
+            if count > shared and not is_fork_unsure:
                 self._fault(f"{reset} leads to entry {count}, the fork is at {shared}")
         self._stand(epoch, count, reset.connection, reset)
+        self._is_fork_unsure = is_fork_unsure
+
+    def _was_given_again(self, until):
+        """Whether the id where the client stands became another entry's; then it has two forks."""
+        history = self._history
+        if self._count == 0:
+            return False
+        return any(
+            history.has_id(epoch, self._own_id()) and history.shared(self._epoch, epoch) < self._count
+            for epoch in range(self._epoch + 1, until + 1)
+        )
 
     def _count_reset(self, reset):
         self._counters["resets of cut clients"] += 1
@@ -136,6 +199,11 @@ class TrackJudge:
         own = self._messages[event.number]
         if own.acked_at is not None and own.acked_at < self._source.created_at:
             self._fault(f"starts with message {event.number}, which is older than its request")
+        first = self._source.tracks[self._stream][0]
+        if event.connection != first.connection and self._history.has_fork_between(
+            self._source.first_open_at, event.at
+        ):
+            return  # its position's id may be another entry's now
         missed = [
             entry.number
             for entry in self._history.epochs[epoch][:index]
@@ -152,7 +220,7 @@ class TrackJudge:
             if not (came_back and self._continues_behind_same_id(epoch, index)):
                 self._fault(f"message {event.number} came without a reset, its cursor was cut")
         elif self._reset is not None and not self._source.is_single:
-            if index > self._count:
+            if index > self._count and not self._is_fork_unsure:
                 self._fault(f"after {self._reset} came entry {index}, the fork is at {shared}")
         elif index != self._count:
             what = "repeats or goes back" if index < self._count else "entries are missing"

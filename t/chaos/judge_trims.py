@@ -78,6 +78,11 @@ class TrimJudge:
                 self._stand_at(parse_id(item.id))
         return self.faults
 
+    def judge_end(self):
+        """What is wrong with having got nothing behind the last item, though there is more."""
+        self._fault("lacks the last message")
+        return self.faults[-1:]
+
     def _fault(self, text):
         self.faults.append(f"{self._source!r}, {self._stream}: {text}")
 

@@ -43,13 +43,17 @@ def entries(*numbers):
     return [Entry((number, 0), number) for number in numbers]
 
 
-def judge_forks(source, *epochs):
+def forks_judge(source, *epochs):
     """Epochs but the last are (entries, kept); they end at 100, 200, …"""
     history = History()
     for number, (stood, kept) in enumerate(epochs[:-1]):
         history.end_epoch(stood, kept, 100 * (number + 1))
     history.end_epoch(epochs[-1])
-    return TrackJudge(source, "s", history, make_messages(30), Counter()).walk()
+    return TrackJudge(source, "s", history, make_messages(30), Counter())
+
+
+def judge_forks(source, *epochs):
+    return forks_judge(source, *epochs).walk()
 
 
 def expect(faults, expected):
@@ -164,6 +168,45 @@ def test_ids_that_are_given_again_excuse_silence_only_to_who_came_back():
     expect(judge(reset("2-0"), heard(13, 1, "3-0")), None)
     expect(judge(heard(14, 1, "4-0")), "without a reset")
     expect(judge(heard(13, 2, "3-0")), "without a reset")
+
+
+def test_an_id_that_is_of_two_lost_histories_has_two_forks_for_who_came_back():
+    again = [*entries(1), *(Entry((n, 0), 10 + n) for n in (2, 3, 4, 5))]
+    epochs = ((entries(1, 2, 3, 4), 1), (again, 3), [*again[:3], Entry((20, 0), 20)])
+    had = [heard(n) for n in (1, 2, 3, 4)]
+    expect(judge_forks(source_of(*had, reset("3-0", 2), heard(20, 2)), *epochs), None)
+    expect(judge_forks(source_of(*had, reset("1-0", 2), heard(12, 2, "2-0")), *epochs), None)
+    expect(judge_forks(source_of(*had, reset("3-0"), heard(20)), *epochs), "the fork is at 1")
+
+
+def test_a_position_is_of_the_history_that_goes_on_behind_it():
+    again = [*entries(1), *(Entry((n, 0), 10 + n) for n in (2, 3))]
+
+    def judge(opened_at, *track):
+        source = source_of(Position("2-0", 1, 150), *track, start="new")
+        source.created_at = source.first_open_at = opened_at
+        return judge_forks(source, (entries(1, 2, 3), 1), again)
+
+    expect(judge(2.7, heard(3)), None)  # read late: it had been sent before the fork
+    expect(judge(2.7, heard(3), reset("1-0"), heard(12, 1, "2-0")), None)
+    expect(judge(2.7, reset("1-0"), heard(12, 1, "2-0")), None)
+    expect(judge(12.7, heard(13, 1, "3-0")), None)
+    expect(judge(2.7, heard(13, 1, "3-0")), "lacks [12]")
+    expect(judge(2.7, heard(12, 1, "2-0")), "repeats")
+
+
+def test_everybody_gets_the_last_message_whose_id_is_not_the_last_ones_by_chance():
+    again = [*entries(1), Entry((2, 0), 12)]
+
+    def judge_end(*track):
+        source = source_of(*track)
+        source.connection = track[-1].connection + 1
+        judge = forks_judge(source, (entries(1, 2), 1), again)
+        judge.walk()
+        return judge.judge_end()
+
+    expect(judge_end(heard(1), heard(2)), None)  # it came back with 2-0, which is the last one's
+    expect(judge_end(heard(1)), "lacks the last message")
 
 
 def test_who_reads_slowly_may_be_told_of_what_it_had_not_read():
