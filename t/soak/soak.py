@@ -50,6 +50,7 @@ class Soak:
             world, self._rng, lambda load: self.recorder.take(self._generation, load.open_streams)
         )
         self.findings = []  # what is wrong
+        self._leaks = []  # what is said of each generation that grew
         self.rows = []
         self._generations = 2 if seconds < 300 else 4
         # What is not load: a plateau after each cycle, and the reloads.
@@ -70,6 +71,8 @@ class Soak:
         finally:
             self.load.close()
             self.findings += self.load.faults
+        if len(self._leaks) > self._generations / 2:  # the same code leaks in each of them
+            self.findings += self._leaks
         self._judge_reloads(of_reloads[1:])  # a first reload does some things for the first time
         return not self.findings
 
@@ -153,7 +156,7 @@ class Soak:
             what = (
                 f"about {per_visit:,.0f} bytes for each stream, {per_message:,.0f} for each message"
             )
-            self.findings.append(
+            self._leaks.append(
                 f"{name}: the workers' idle memory grows: {_kib(memory.total)} in all, {what}"
             )
         self._judge_descriptors(name, plateaus)
