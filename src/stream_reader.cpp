@@ -5,22 +5,15 @@
 namespace sse {
 
 using redis::ReplyView;
-using redis::Request;
-using redis::RequestKind;
 
 namespace {
 
-constexpr std::string_view kSearchCount = "64";
+constexpr std::size_t kSearchCount = 64;  // entries that are looked at together
 
 }  // namespace
 
-void StreamReader::ask(RequestKind kind, std::initializer_list<std::string_view> arguments, std::uint64_t now_ms) {
-  session_.request({kind, nullptr, this}, arguments, now_ms);
-  ++in_flight_;
-}
-
 void StreamReader::read(std::uint64_t now_ms) {
-  if (!session_.is_ready()) {
+  if (!query_.can_ask()) {
     return;
   }
   if (state_ != State::idle) {
@@ -32,7 +25,8 @@ void StreamReader::read(std::uint64_t now_ms) {
   asked_ms_ = now_ms;
   ++questions_;
   if (!is_located_) {
-    locate(now_ms);
+    state_ = State::locating;
+    query_.ask_facts(now_ms);
     return;
   }
   if (is_end_wanted_) {
@@ -41,69 +35,31 @@ void StreamReader::read(std::uint64_t now_ms) {
   }
   state_ = State::reading;
   asked_count_ = pages_.count(size_);
-  ask(RequestKind::read, {"XRANGE", key_, to_string(position_), "+", "COUNT", std::to_string(asked_count_)}, now_ms);
+  query_.ask_page(position_, kLastStreamId, asked_count_, now_ms);
 }
 
 void StreamReader::read_to_end(std::uint64_t now_ms) {
-  is_end_wanted_ = session_.is_ready();
+  is_end_wanted_ = query_.can_ask();
   read(now_ms);
-}
-
-void StreamReader::locate(std::uint64_t now_ms) {
-  state_ = State::locating;
-  ask(RequestKind::locate, {"XINFO", "STREAM", key_}, now_ms);
 }
 
 void StreamReader::judge(std::uint64_t now_ms) {
   state_ = State::judging;
   asked_count_ = pages_.count(size_);
-  transaction_error_.clear();
-  ask(RequestKind::transaction, {"MULTI"}, now_ms);
-  ask(RequestKind::transaction, {"XINFO", "STREAM", key_}, now_ms);
-  ask(RequestKind::transaction, {"XRANGE", key_, to_string(position_), "+", "COUNT", std::to_string(asked_count_)}, now_ms);
-  ask(RequestKind::judge, {"EXEC"}, now_ms);
+  query_.ask_page_and_facts(position_, kLastStreamId, asked_count_, now_ms);
 }
 
 void StreamReader::connection_lost() {
-  in_flight_ = 0;
+  query_.connection_lost();
   state_ = State::idle;
   is_due_again_ = false;
   is_end_wanted_ = false;
   confirmed_ms_.reset();
 }
 
-void StreamReader::on_reply(const Request& request, ReplyView reply, std::uint64_t now_ms) {
-  --in_flight_;
-  if (request.kind == RequestKind::transaction) {
-    if (reply.is_error() && transaction_error_.empty()) {
-      transaction_error_ = reply.text();
-    }
-    return;
-  }
-  switch (request.kind) {
-    case RequestKind::locate:
-      on_location(reply, now_ms);
-      break;
-    case RequestKind::judge:
-      on_judged(reply, now_ms);
-      break;
-    case RequestKind::fork:
-      on_search(reply, now_ms);
-      break;
-    default:
-      on_read(reply, now_ms);
-      break;
-  }
-}
-
-void StreamReader::on_location(ReplyView reply, std::uint64_t now_ms) {
-  const std::optional<StreamFacts> facts = parse_stream_facts(reply);
-  if (!facts) {
-    refuse(reply.is_error() ? reply.text() : kStrangeAnswer, now_ms);
-    return;
-  }
-  position_ = facts->exists ? facts->last_generated : kFirstStreamId;
-  hash_ = last_entry_hash(reply);
+void StreamReader::on_facts(const StreamFacts& facts, ReplyView info, std::uint64_t now_ms) {
+  position_ = facts.exists ? facts.last_generated : kFirstStreamId;
+  hash_ = last_entry_hash(info);
   is_located_ = true;
   owner_.on_located(now_ms);
   finish(now_ms);
@@ -139,32 +95,21 @@ StreamReader::First StreamReader::compare_first(ReplyView entries) {
   return First::same;
 }
 
-void StreamReader::on_read(ReplyView reply, std::uint64_t now_ms) {
-  if (!reply.is_array()) {
-    refuse(reply.is_error() ? reply.text() : kStrangeAnswer, now_ms);
+void StreamReader::on_page(ReplyView entries, const StreamFacts* facts, std::uint64_t now_ms) {
+  if (facts != nullptr) {
+    on_judged(entries, *facts, now_ms);
     return;
   }
-  const First first = compare_first(reply);
+  const First first = compare_first(entries);
   if (first == First::other || first == First::changed) {
     judge(now_ms);
-  } else if (give(reply, now_ms)) {
+  } else if (give(entries, now_ms)) {
     finish(now_ms);
   }
 }
 
-void StreamReader::on_judged(ReplyView reply, std::uint64_t now_ms) {
-  if (reply.size() != 2) {
-    refuse(!transaction_error_.empty() ? std::string_view(transaction_error_) : reply.is_error() ? reply.text() : kStrangeAnswer, now_ms);
-    return;
-  }
-  const ReplyView page = reply.at(1);
-  const std::optional<StreamFacts> facts = parse_stream_facts(reply.at(0));
-  if (!facts || !(page.is_array() || !facts->exists)) {
-    const ReplyView error = reply.at(0).is_error() ? reply.at(0) : page;
-    refuse(error.is_error() ? error.text() : kStrangeAnswer, now_ms);
-    return;
-  }
-  facts_ = *facts;
+void StreamReader::on_judged(ReplyView page, const StreamFacts& facts, std::uint64_t now_ms) {
+  facts_ = facts;
   const First first = compare_first(page);
   reason_ = Continuity::continuous;
   if (first == First::changed) {
@@ -200,17 +145,13 @@ void StreamReader::note_end() {
 
 void StreamReader::search_fork(std::uint64_t now_ms) {
   state_ = State::searching;
-  ask(RequestKind::fork, {"XREVRANGE", key_, to_string(search_from_), to_string(owner_.oldest_given()), "COUNT", kSearchCount}, now_ms);
+  query_.ask_page_back(owner_.oldest_given(), search_from_, kSearchCount, now_ms);
 }
 
 // Goes back to the newest entry that was given and is still there.
-void StreamReader::on_search(ReplyView reply, std::uint64_t now_ms) {
-  if (!reply.is_array()) {
-    refuse(reply.is_error() ? reply.text() : kStrangeAnswer, now_ms);
-    return;
-  }
+void StreamReader::on_page_back(ReplyView entries, std::uint64_t now_ms) {
   std::optional<StreamId> last;
-  for (const ReplyView element : reply) {
+  for (const ReplyView element : entries) {
     const std::optional<StreamEntry> entry = parse_page_entry(element);
     if (!entry || entry->id > search_from_) {
       refuse(kStrangeAnswer, now_ms);

@@ -12,8 +12,8 @@
 #include <string_view>
 
 #include "continuity.hpp"
-#include "redis_session.hpp"
 #include "stream_page.hpp"
+#include "stream_query.hpp"
 
 namespace sse {
 
@@ -40,11 +40,11 @@ class StreamReaderOwner {
   ~StreamReaderOwner() = default;
 };
 
-class StreamReader final : private redis::ReplyHandler {
+class StreamReader final : private StreamQueryOwner {
  public:
   // All must outlive the reader.
   StreamReader(const std::string& key, StreamReaderOwner& owner, redis::Session& session, const StreamPages& pages)
-      : key_(key), owner_(owner), session_(session), pages_(pages) {}
+      : owner_(owner), query_(key, *this, session), pages_(pages) {}
 
   bool is_located() const { return is_located_; }
   StreamId position() const { return position_; }
@@ -69,7 +69,7 @@ class StreamReader final : private redis::ReplyHandler {
   // The connection broke: no answer will come.
   void connection_lost();
   // Answers are under way to it: it must live until they have come or the connection is lost.
-  bool is_awaited() const { return in_flight_ != 0; }
+  bool is_awaited() const { return query_.is_awaited(); }
 
   // The number of the next question, and of the last one after which it knew all there was. Who needs to know what was there when it came
   // waits for the next.
@@ -81,15 +81,13 @@ class StreamReader final : private redis::ReplyHandler {
  private:
   enum class State : std::uint8_t { idle, locating, reading, judging, searching };
 
-  void on_reply(const redis::Request& request, redis::ReplyView reply, std::uint64_t now_ms) override;
-  void ask(redis::RequestKind kind, std::initializer_list<std::string_view> arguments, std::uint64_t now_ms);
-  void locate(std::uint64_t now_ms);
+  void on_facts(const StreamFacts& facts, redis::ReplyView info, std::uint64_t now_ms) override;
+  void on_page(redis::ReplyView entries, const StreamFacts* facts, std::uint64_t now_ms) override;
+  void on_page_back(redis::ReplyView entries, std::uint64_t now_ms) override;
+  void on_no_answer(std::string_view error, std::uint64_t now_ms) override { refuse(error, now_ms); }
   void judge(std::uint64_t now_ms);
-  void on_location(redis::ReplyView reply, std::uint64_t now_ms);
-  void on_read(redis::ReplyView reply, std::uint64_t now_ms);
-  void on_judged(redis::ReplyView reply, std::uint64_t now_ms);
+  void on_judged(redis::ReplyView page, const StreamFacts& facts, std::uint64_t now_ms);
   void search_fork(std::uint64_t now_ms);
-  void on_search(redis::ReplyView reply, std::uint64_t now_ms);
   // The first entry of a page is the one at the position, the only one that can be next, another one, or has the same id and other bytes.
   enum class First : std::uint8_t { same, next, other, changed };
   First compare_first(redis::ReplyView entries);
@@ -101,9 +99,8 @@ class StreamReader final : private redis::ReplyHandler {
   void refuse(std::string_view error, std::uint64_t now_ms);
   void begin_anew(std::optional<StreamId> fork, std::uint64_t now_ms);
 
-  const std::string& key_;
   StreamReaderOwner& owner_;
-  redis::Session& session_;
+  StreamQuery query_;
   const StreamPages& pages_;
 
   bool is_located_ = false;
@@ -116,13 +113,11 @@ class StreamReader final : private redis::ReplyHandler {
   bool is_due_again_ = false;  // it was told to read meanwhile
   bool is_end_wanted_ = false;
   bool has_more_ = false;  // than what was answered
-  std::uint32_t in_flight_ = 0;
   std::uint64_t asked_ms_ = 0;
   std::size_t asked_count_ = 0;
   std::uint64_t questions_ = 0;
   std::uint64_t answered_ = 0;
   std::optional<std::uint64_t> confirmed_ms_;
-  std::string transaction_error_;
   Continuity reason_ = Continuity::continuous;  // while searching
   StreamFacts facts_;
   StreamId search_from_;

@@ -5,8 +5,6 @@
 namespace sse {
 
 using redis::ReplyView;
-using redis::Request;
-using redis::RequestKind;
 
 namespace {
 
@@ -14,17 +12,12 @@ StreamId position_of(const Subscription& subscription) { return *subscription.du
 
 }  // namespace
 
-void StreamReplay::ask(RequestKind kind, std::initializer_list<std::string_view> arguments, std::uint64_t now_ms) {
-  session_.request({kind, nullptr, this}, arguments, now_ms);
-  ++in_flight_;
-}
-
 void StreamReplay::go_on(std::uint64_t now_ms) {
   if (!owner_.is_live_known(now_ms)) {
     return;
   }
   is_walking_ = owner_.serve_from_window(now_ms) || is_walking_;
-  if (is_asking_ || is_doubting_ || !session_.is_ready()) {
+  if (is_asking_ || is_doubting_ || !query_.can_ask()) {
     return;
   }
   if (is_walking_) {
@@ -87,61 +80,42 @@ void StreamReplay::ask_page(std::uint64_t now_ms) {
   is_asking_ = true;
   most_ = owner_.most_to_replay();
   asked_count_ = std::min(pages_.count(size_.bytes() != 0 ? size_ : owner_.entry_size()), most_ + 1);  // with the one that was read last
-  const std::string from = to_string(at_);
-  const std::string to = to_string(bound_);
-  const std::string count = std::to_string(asked_count_);
-  if (!needs_facts_) {
-    ask(RequestKind::read, {"XRANGE", key_, from, to, "COUNT", count}, now_ms);
-    return;
+  if (needs_facts_) {
+    query_.ask_page_and_facts(at_, bound_, asked_count_, now_ms);
+  } else {
+    query_.ask_page(at_, bound_, asked_count_, now_ms);
   }
-  transaction_error_.clear();
-  ask(RequestKind::transaction, {"MULTI"}, now_ms);
-  ask(RequestKind::transaction, {"XINFO", "STREAM", key_}, now_ms);
-  ask(RequestKind::transaction, {"XRANGE", key_, from, to, "COUNT", count}, now_ms);
-  ask(RequestKind::judge, {"EXEC"}, now_ms);
 }
 
 void StreamReplay::connection_lost() {
-  in_flight_ = 0;
+  query_.connection_lost();
   is_asking_ = false;
   is_void_ = false;
   is_live_sure_ = false;
   is_doubting_ = false;
 }
 
-void StreamReplay::on_reply(const Request& request, ReplyView reply, std::uint64_t now_ms) {
-  --in_flight_;
-  if (request.kind == RequestKind::transaction) {
-    if (reply.is_error() && transaction_error_.empty()) {
-      transaction_error_ = reply.text();
-    }
-    return;
-  }
+// False: the answer is about a history that has ended since.
+bool StreamReplay::is_of_use(std::uint64_t now_ms) {
   is_asking_ = false;
-  if (is_void_) {
-    is_void_ = false;
-    go_on(now_ms);
-    return;
+  if (!is_void_) {
+    return true;
   }
-  if (request.kind == RequestKind::read) {
-    if (reply.is_array()) {
-      on_page(reply, nullptr, now_ms);
-    } else {
-      refuse(reply.is_error() ? reply.text() : kStrangeAnswer, now_ms);
-    }
-    return;
+  is_void_ = false;
+  go_on(now_ms);
+  return false;
+}
+
+void StreamReplay::on_no_answer(std::string_view error, std::uint64_t now_ms) {
+  if (is_of_use(now_ms)) {
+    refuse(error, now_ms);
   }
-  if (reply.size() != 2) {
-    refuse(!transaction_error_.empty() ? std::string_view(transaction_error_) : reply.is_error() ? reply.text() : kStrangeAnswer, now_ms);
-    return;
+}
+
+void StreamReplay::on_page(ReplyView entries, const StreamFacts* facts, std::uint64_t now_ms) {
+  if (is_of_use(now_ms)) {
+    walk(entries, facts, now_ms);
   }
-  const std::optional<StreamFacts> facts = parse_stream_facts(reply.at(0));
-  if (!facts || reply.at(1).is_error()) {
-    const ReplyView error = reply.at(0).is_error() ? reply.at(0) : reply.at(1);
-    refuse(error.is_error() ? error.text() : kStrangeAnswer, now_ms);
-    return;
-  }
-  on_page(reply.at(1), &*facts, now_ms);
 }
 
 StreamReplay::Parked StreamReplay::parked_ahead() const {
@@ -156,47 +130,54 @@ StreamReplay::Parked StreamReplay::parked_ahead() const {
   return ahead;
 }
 
-void StreamReplay::on_page(ReplyView entries, const StreamFacts* facts, std::uint64_t now_ms) {
-  auto element = entries.begin();
-  std::optional<StreamEntry> entry = entries.size() == 0 ? std::nullopt : parse_page_entry(*element);
-  const bool is_proven = (entry && entry->id == at_) || are_adjacent(at_, entry);
+void StreamReplay::walk(ReplyView entries, const StreamFacts* facts, std::uint64_t now_ms) {
+  const std::optional<StreamEntry> first = entries.size() == 0 ? std::nullopt : parse_page_entry(*entries.begin());
+  const bool is_proven = (first && first->id == at_) || are_adjacent(at_, first);
   if (!is_proven && facts == nullptr) {
     needs_facts_ = true;
     ask_page(now_ms);
     return;
   }
   needs_facts_ = false;
-  if (facts != nullptr) {
-    const StreamId end = facts->exists ? facts->last_generated : kFirstStreamId;
-    const StreamId live = owner_.live_position();
-    if (end < live || (at_ > live && at_ <= end)) {  // who came from another worker may be ahead of this one
-      doubt_live(now_ms);
-      return;
-    }
-    reset_outside(*facts, now_ms);
+  if (facts == nullptr || judge(*facts, is_proven, now_ms)) {
+    give(entries, facts, now_ms);
   }
-  if (!is_proven) {
-    const Continuity verdict = judge_cursor(at_, *facts);
-    if (is_missing(verdict) && !owner_.is_history_trusted()) {
-      refuse(kUntrusted, now_ms);
-      return;
-    }
-    if (verdict != Continuity::continuous) {
-      const StreamId position = reset_position(verdict, *facts);
-      owner_.reset_joined(verdict, *facts, position, now_ms);
-      for (Subscription* parked : parked_ahead()) {
-        if (position_of(*parked) == at_) {
-          owner_.reset(*parked, verdict, *facts, now_ms);
-        }
-      }
-      at_ = position;
-      if (verdict != Continuity::trimmed) {  // the page begins elsewhere
-        ask_page(now_ms);
-        return;
-      }
-    }
-  }
+}
 
+// False: the page that came with the facts is not to be given.
+bool StreamReplay::judge(const StreamFacts& facts, bool is_proven, std::uint64_t now_ms) {
+  const StreamId end = facts.exists ? facts.last_generated : kFirstStreamId;
+  const StreamId live = owner_.live_position();
+  if (end < live || (at_ > live && at_ <= end)) {  // who came from another worker may be ahead of this one
+    doubt_live(now_ms);
+    return false;
+  }
+  reset_outside(facts, now_ms);
+  const Continuity verdict = is_proven ? Continuity::continuous : judge_cursor(at_, facts);
+  if (is_missing(verdict) && !owner_.is_history_trusted()) {
+    refuse(kUntrusted, now_ms);
+    return false;
+  }
+  if (verdict == Continuity::continuous) {
+    return true;
+  }
+  const StreamId position = reset_position(verdict, facts);
+  owner_.reset_joined(verdict, facts, position, now_ms);
+  for (Subscription* parked : parked_ahead()) {
+    if (position_of(*parked) == at_) {
+      owner_.reset(*parked, verdict, facts, now_ms);
+    }
+  }
+  at_ = position;
+  if (verdict == Continuity::trimmed) {
+    return true;
+  }
+  ask_page(now_ms);  // it begins elsewhere
+  return false;
+}
+
+void StreamReplay::give(ReplyView entries, const StreamFacts* facts, std::uint64_t now_ms) {
+  std::optional<StreamEntry> entry;
   const Parked ahead = parked_ahead();
   auto next = ahead.begin();
   // Who waits at a position that was just passed, though no entry is there: XDEL, or it never was.
@@ -218,20 +199,21 @@ void StreamReplay::on_page(ReplyView entries, const StreamFacts* facts, std::uin
   };
   std::size_t count = 0;
   std::size_t given = 0;
-  for (; element != entries.end(); ++element, ++count) {
-    entry = parse_page_entry(*element);
+  for (const ReplyView element : entries) {
+    entry = parse_page_entry(element);
     if (!entry || entry->id < at_ || (entry->id == at_ && count != 0)) {
       refuse(kStrangeAnswer, now_ms);
       return;
     }
     size_.note(entry->bytes);
-    if (entry->id == at_) {
-      continue;
-    }
     // A cut entry is not too large: the answer as a whole was. It comes first in the next.
-    if (given == most_ || (entry->is_cut && given != 0)) {
+    if (entry->id != at_ && (given == most_ || (entry->is_cut && given != 0))) {
       count = asked_count_;
       break;
+    }
+    ++count;
+    if (entry->id == at_) {
+      continue;
     }
     pass(entry->id);
     owner_.replay(*entry, now_ms);

@@ -5,16 +5,14 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <initializer_list>
 #include <optional>
-#include <string>
 #include <string_view>
 #include <vector>
 
 #include "continuity.hpp"
 #include "list.hpp"
-#include "redis_session.hpp"
 #include "stream_page.hpp"
+#include "stream_query.hpp"
 #include "subscription.hpp"
 
 namespace sse {
@@ -62,11 +60,11 @@ class StreamReplayOwner {
   ~StreamReplayOwner() = default;
 };
 
-class StreamReplay final : private redis::ReplyHandler {
+class StreamReplay final : private StreamQueryOwner {
  public:
   // All must outlive the replay.
   StreamReplay(const std::string& key, StreamReplayOwner& owner, redis::Session& session, const StreamPages& pages)
-      : key_(key), owner_(owner), session_(session), pages_(pages) {}
+      : owner_(owner), query_(key, *this, session), pages_(pages) {}
 
   // Goes on: begins a walk if there is none and somebody waits, or reads the next page if somebody has taken the last. To be called
   // whenever one of these may have become true.
@@ -82,25 +80,27 @@ class StreamReplay final : private redis::ReplyHandler {
   // The connection broke: no answer will come.
   void connection_lost();
   // Answers are under way to it: it must live until they have come or the connection is lost.
-  bool is_awaited() const { return in_flight_ != 0; }
+  bool is_awaited() const { return query_.is_awaited(); }
 
  private:
   using Parked = std::vector<Subscription*>;
 
-  void on_reply(const redis::Request& request, redis::ReplyView reply, std::uint64_t now_ms) override;
-  void ask(redis::RequestKind kind, std::initializer_list<std::string_view> arguments, std::uint64_t now_ms);
+  void on_page(redis::ReplyView entries, const StreamFacts* facts, std::uint64_t now_ms) override;
+  void on_no_answer(std::string_view error, std::uint64_t now_ms) override;
+  bool is_of_use(std::uint64_t now_ms);
+  void walk(redis::ReplyView entries, const StreamFacts* facts, std::uint64_t now_ms);
+  bool judge(const StreamFacts& facts, bool is_proven, std::uint64_t now_ms);
+  void give(redis::ReplyView entries, const StreamFacts* facts, std::uint64_t now_ms);
   void doubt_live(std::uint64_t now_ms);
   const Subscription* oldest_parked() const;
   void reset_outside(const StreamFacts& facts, std::uint64_t now_ms);
   void ask_page(std::uint64_t now_ms);
-  void on_page(redis::ReplyView entries, const StreamFacts* facts, std::uint64_t now_ms);
   // Those who wait at or beyond where the walk is, in their order.
   Parked parked_ahead() const;
   void refuse(std::string_view error, std::uint64_t now_ms);
 
-  const std::string& key_;
   StreamReplayOwner& owner_;
-  redis::Session& session_;
+  StreamQuery query_;
   const StreamPages& pages_;
 
   bool is_walking_ = false;
@@ -114,8 +114,6 @@ class StreamReplay final : private redis::ReplyHandler {
   EntrySize size_;
   std::size_t asked_count_ = 0;
   std::size_t most_ = 0;  // entries of the page that may be given
-  std::uint32_t in_flight_ = 0;
-  std::string transaction_error_;
 };
 
 }  // namespace sse

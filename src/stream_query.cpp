@@ -1,0 +1,89 @@
+#include "stream_query.hpp"
+
+#include <optional>
+
+#include "stream_page.hpp"
+
+namespace sse {
+
+using redis::ReplyView;
+using redis::Request;
+using redis::RequestKind;
+
+void StreamQuery::ask(RequestKind kind, std::initializer_list<std::string_view> arguments, std::uint64_t now_ms) {
+  session_.request({kind, nullptr, this}, arguments, now_ms);
+  ++in_flight_;
+}
+
+void StreamQuery::ask_facts(std::uint64_t now_ms) { ask(RequestKind::locate, {"XINFO", "STREAM", key_}, now_ms); }
+
+void StreamQuery::ask_page(StreamId from, StreamId to, std::size_t count, std::uint64_t now_ms) {
+  ask(RequestKind::read, {"XRANGE", key_, to_string(from), to_string(to), "COUNT", std::to_string(count)}, now_ms);
+}
+
+void StreamQuery::ask_page_and_facts(StreamId from, StreamId to, std::size_t count, std::uint64_t now_ms) {
+  transaction_error_.clear();
+  ask(RequestKind::transaction, {"MULTI"}, now_ms);
+  ask(RequestKind::transaction, {"XINFO", "STREAM", key_}, now_ms);
+  ask(RequestKind::transaction, {"XRANGE", key_, to_string(from), to_string(to), "COUNT", std::to_string(count)}, now_ms);
+  ask(RequestKind::judge, {"EXEC"}, now_ms);
+}
+
+void StreamQuery::ask_page_back(StreamId from, StreamId to, std::size_t count, std::uint64_t now_ms) {
+  ask(RequestKind::fork, {"XREVRANGE", key_, to_string(to), to_string(from), "COUNT", std::to_string(count)}, now_ms);
+}
+
+void StreamQuery::on_reply(const Request& request, ReplyView reply, std::uint64_t now_ms) {
+  --in_flight_;
+  switch (request.kind) {
+    case RequestKind::transaction:
+      if (reply.is_error() && transaction_error_.empty()) {
+        transaction_error_ = reply.text();
+      }
+      break;
+    case RequestKind::judge:
+      on_transaction(reply, now_ms);
+      break;
+    case RequestKind::locate:
+      if (const std::optional<StreamFacts> facts = parse_stream_facts(reply)) {
+        owner_.on_facts(*facts, reply, now_ms);
+      } else {
+        refuse(reply, now_ms);
+      }
+      break;
+    default:
+      if (!reply.is_array()) {
+        refuse(reply, now_ms);
+      } else if (request.kind == RequestKind::fork) {
+        owner_.on_page_back(reply, now_ms);
+      } else {
+        owner_.on_page(reply, nullptr, now_ms);
+      }
+      break;
+  }
+}
+
+// What could not be queued says why EXEC was refused.
+void StreamQuery::on_transaction(ReplyView reply, std::uint64_t now_ms) {
+  if (!transaction_error_.empty()) {
+    owner_.on_no_answer(std::string(transaction_error_), now_ms);
+    return;
+  }
+  if (reply.size() != 2) {
+    refuse(reply, now_ms);
+    return;
+  }
+  const std::optional<StreamFacts> facts = parse_stream_facts(reply.at(0));
+  const ReplyView page = reply.at(1);
+  if (facts && page.is_array()) {
+    owner_.on_page(page, &*facts, now_ms);
+  } else {
+    refuse(facts ? page : reply.at(0), now_ms);
+  }
+}
+
+void StreamQuery::refuse(ReplyView reply, std::uint64_t now_ms) {
+  owner_.on_no_answer(reply.is_error() ? reply.text() : kStrangeAnswer, now_ms);
+}
+
+}  // namespace sse
