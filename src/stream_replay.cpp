@@ -42,7 +42,6 @@ void StreamReplay::go_on(std::uint64_t now_ms) {
     at_ = position_of(*oldest);
     owner_.begin_replay(at_);
     needs_facts_ = at_ > owner_.live_position();
-    is_live_sure_ = false;
     is_walking_ = true;
     ask_page(now_ms);
   }
@@ -52,6 +51,7 @@ void StreamReplay::begin_anew(StreamId position) {
   at_ = position;
   owner_.begin_replay(at_);
   is_walking_ = false;
+  is_live_sure_ = false;
   is_void_ = is_asking_;
 }
 
@@ -152,8 +152,13 @@ bool StreamReplay::judge(const StreamFacts& facts, bool is_proven, std::uint64_t
     doubt_live(now_ms);
     return false;
   }
-  reset_outside(facts, now_ms);
   const Continuity verdict = is_proven ? Continuity::continuous : judge_cursor(at_, facts);
+  if (!is_live_sure_ && (is_missing(verdict) || is_anybody_missing(facts))) {
+    is_live_sure_ = true;
+    doubt_live(now_ms);
+    return false;
+  }
+  reset_outside(facts, now_ms);
   if (is_missing(verdict) && !owner_.is_history_trusted()) {
     refuse(kUntrusted, now_ms);
     return false;
@@ -161,7 +166,7 @@ bool StreamReplay::judge(const StreamFacts& facts, bool is_proven, std::uint64_t
   if (verdict == Continuity::continuous) {
     return true;
   }
-  const StreamId position = reset_position(verdict, facts);
+  const StreamId position = owner_.position_after_reset(at_, verdict, facts);
   owner_.reset_joined(verdict, facts, position, now_ms);
   for (Subscription* parked : parked_ahead()) {
     if (position_of(*parked) == at_) {
@@ -192,7 +197,7 @@ void StreamReplay::give(ReplyView entries, const StreamFacts* facts, std::uint64
       const Continuity verdict = is_certain ? Continuity::continuous : judge_cursor(position_of(parked), *facts);
       if (verdict == Continuity::continuous) {
         owner_.join(parked);
-      } else {
+      } else if (!is_missing(verdict) || is_live_sure_) {
         owner_.reset(parked, verdict, *facts, now_ms);
       }
     }
@@ -237,17 +242,28 @@ void StreamReplay::give(ReplyView entries, const StreamFacts* facts, std::uint64
   go_on(now_ms);
 }
 
-// Those who wait where nothing is, before the first entry or behind the last, are judged all at once.
+// Those who wait where nothing is, before the first entry or behind the last, are judged all at once. Of who stands where the walk is, and
+// of others, this says "continuous".
+Continuity StreamReplay::judge_outside(const Subscription& parked, const StreamFacts& facts) const {
+  const StreamId position = position_of(parked);
+  const bool is_outside = !facts.exists || position > facts.last_generated || !facts.first || position < *facts.first;
+  return position == at_ || !is_outside || !owner_.can_read(parked) ? Continuity::continuous : judge_cursor(position, facts);
+}
+
+bool StreamReplay::is_anybody_missing(const StreamFacts& facts) const {
+  for (const Subscription* parked = owner_.parked().front(); parked != nullptr; parked = owner_.parked().after(*parked)) {
+    if (is_missing(judge_outside(*parked, facts))) {
+      return true;
+    }
+  }
+  return false;
+}
+
 void StreamReplay::reset_outside(const StreamFacts& facts, std::uint64_t now_ms) {
   for (Subscription* parked = owner_.parked().front(); parked != nullptr;) {
     Subscription& candidate = *parked;
     parked = owner_.parked().after(candidate);
-    const StreamId position = position_of(candidate);
-    const bool is_outside = !facts.exists || position > facts.last_generated || !facts.first || position < *facts.first;
-    if (position == at_ || !is_outside || !owner_.can_read(candidate)) {
-      continue;
-    }
-    const Continuity verdict = judge_cursor(position, facts);
+    const Continuity verdict = judge_outside(candidate, facts);
     if (verdict != Continuity::continuous && !(is_missing(verdict) && !owner_.is_history_trusted())) {
       owner_.reset(candidate, verdict, facts, now_ms);
     }

@@ -44,6 +44,8 @@ class StreamReplayOwner {
   virtual void join(Subscription& subscription) = 0;
   // The next entry, for all who have joined.
   virtual void replay(const StreamEntry& entry, std::uint64_t now_ms) = 0;
+  // Where who stood at `position` goes on.
+  virtual StreamId position_after_reset(StreamId position, Continuity reason, const StreamFacts& facts) const = 0;
   // The parked subscription's position is void, and replaced by one that is not; it is told.
   virtual void reset(Subscription& subscription, Continuity reason, const StreamFacts& facts, std::uint64_t now_ms) = 0;
   // The same for all who have joined: the walk goes on from `position`.
@@ -93,6 +95,8 @@ class StreamReplay final : private StreamQueryOwner {
   void give(redis::ReplyView entries, const StreamFacts* facts, std::uint64_t now_ms);
   void doubt_live(std::uint64_t now_ms);
   const Subscription* oldest_parked() const;
+  Continuity judge_outside(const Subscription& parked, const StreamFacts& facts) const;
+  bool is_anybody_missing(const StreamFacts& facts) const;
   void reset_outside(const StreamFacts& facts, std::uint64_t now_ms);
   void ask_page(std::uint64_t now_ms);
   // Those who wait at or beyond where the walk is, in their order.
@@ -107,7 +111,7 @@ class StreamReplay final : private StreamQueryOwner {
   StreamId at_;                // everything up to it was read, for those who have joined
   bool needs_facts_ = false;   // the next page is to come with what the stream is as a whole
   bool is_doubting_ = false;   // waits for live reading to ask again
-  bool is_live_sure_ = false;  // it did, because the last page ended before its position
+  bool is_live_sure_ = false;  // it did since the last page was given: this worker knows of a fork, if there is one
   bool is_asking_ = false;
   bool is_void_ = false;  // what is being asked is of no use any more
   StreamId bound_;        // of the page that is awaited

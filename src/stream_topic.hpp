@@ -115,6 +115,7 @@ class StreamTopic final : public Topic,
   const EntrySize& entry_size() const override { return reader_.entry_size(); }
   void join(Subscription& subscription) override;
   void replay(const StreamEntry& entry, std::uint64_t now_ms) override;
+  StreamId position_after_reset(StreamId position, Continuity reason, const StreamFacts& facts) const override;
   void reset(Subscription& subscription, Continuity reason, const StreamFacts& facts, std::uint64_t now_ms) override;
   void reset_joined(Continuity reason, const StreamFacts& facts, StreamId position, std::uint64_t now_ms) override;
   Joined settle(StreamId position, std::uint64_t now_ms) override;
@@ -144,7 +145,7 @@ class StreamTopic final : public Topic,
   bool is_too_far(const Subscription& subscription, std::uint64_t more) const;
   void find_starts_anew(std::uint64_t now_ms);
   Fork fork_at(StreamId position) const;
-  void reset_at(Subscription& subscription, Continuity reason, const StreamFacts& facts, std::optional<StreamId> fork, std::uint64_t now_ms);
+  void reset_to(StreamId position, Subscription& subscription, Continuity reason, const StreamFacts& facts, std::uint64_t now_ms);
   void take_back_replayed(Continuity reason, const StreamFacts& facts, std::uint64_t now_ms);
   void take_back(ChannelLog& log, Continuity reason, const StreamFacts& facts, std::uint64_t now_ms);
   bool leave_replay(Subscription& subscription, StreamId position, std::uint64_t now_ms);

@@ -152,7 +152,7 @@ void StreamTopic::take_back_replayed(Continuity reason, const StreamFacts& facts
   replay_.begin_anew(reader_.position());
   for (Subscription* one = parked_.front(); one != nullptr; one = parked_.after(*one)) {
     if (one->durable->is_ours && *one->durable->position > reader_.position()) {
-      reset_at(*one, reason, facts, reader_.position(), now_ms);
+      reset_to(reader_.position(), *one, reason, facts, now_ms);
     }
   }
 }
@@ -165,19 +165,18 @@ void StreamTopic::take_back(ChannelLog& log, Continuity reason, const StreamFact
     }
     hub_.park(*one, now_ms);
     if (*one->durable->position > reader_.position()) {
-      reset_at(*one, reason, facts, reader_.position(), now_ms);
+      reset_to(reader_.position(), *one, reason, facts, now_ms);
     }
   }
 }
 
 void StreamTopic::on_refused(std::string_view error, std::uint64_t now_ms) { host_.on_refused(*this, error, now_ms); }
 
+// What was read again is no evidence: it may be of the new history already.
 std::optional<std::uint64_t> StreamTopic::given_hash(StreamId id) const {
   for (const auto& pair : logs_) {
-    for (const ChannelLog* log : {&pair->live, &pair->replay}) {
-      if (const auto hash = log->hash_of(id)) {
-        return hash;
-      }
+    if (const auto hash = pair->live.hash_of(id)) {
+      return hash;
     }
   }
   return std::nullopt;
@@ -186,7 +185,7 @@ std::optional<std::uint64_t> StreamTopic::given_hash(StreamId id) const {
 StreamId StreamTopic::oldest_given() const {
   StreamId oldest = reader_.position();
   for (const auto& pair : logs_) {
-    oldest = std::min({oldest, pair->live.oldest_position(), pair->replay.oldest_position()});
+    oldest = std::min(oldest, pair->live.oldest_position());
   }
   return oldest;
 }

@@ -87,14 +87,18 @@ void StreamTopic::replay(const StreamEntry& entry, std::uint64_t now_ms) {
   }
 }
 
-void StreamTopic::reset(Subscription& subscription, Continuity reason, const StreamFacts& facts, std::uint64_t now_ms) {
-  const bool left_at_fork = fork_ && fork_->has_lost(*subscription.durable->position);
-  reset_at(subscription, reason, facts, left_at_fork ? std::optional(fork_->at) : std::nullopt, now_ms);
+StreamId StreamTopic::position_after_reset(StreamId position, Continuity reason, const StreamFacts& facts) const {
+  const bool left_at_fork = fork_ && fork_->has_lost(position);
+  return reset_position(reason, facts, left_at_fork ? std::optional(fork_->at) : std::nullopt);
 }
 
-void StreamTopic::reset_at(Subscription& subscription, Continuity reason, const StreamFacts& facts, std::optional<StreamId> fork,
+void StreamTopic::reset(Subscription& subscription, Continuity reason, const StreamFacts& facts, std::uint64_t now_ms) {
+  reset_to(position_after_reset(*subscription.durable->position, reason, facts), subscription, reason, facts, now_ms);
+}
+
+void StreamTopic::reset_to(StreamId position, Subscription& subscription, Continuity reason, const StreamFacts& facts,
                            std::uint64_t now_ms) {
-  subscription.durable->stand_at(reset_position(reason, facts, fork));
+  subscription.durable->stand_at(position);
   count_reset(reason, 1);
   tell_reset(subscription, reset_of(reason, name(), facts), now_ms);
 }

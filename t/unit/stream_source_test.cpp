@@ -412,8 +412,48 @@ TEST_F(StreamSourceTest, WhoIsReplayedWhileTheHistoryForksIsToldOnce) {
   fill(1, 4);
   stream().add({50, 0}, "other50");
   auto two = reader("8-0");
-  EXPECT_EQ(two->told(), both({"reset ahead @0-18446744073709551615"}, both(told(1, 4), {"other50 @50-0"})));
-  EXPECT_EQ(one->told(), (Told{"reset ahead @4-0", "other50 @50-0"}));
+  const Told all = both({"reset ahead @0-18446744073709551615"}, both(told(1, 4), {"other50 @50-0"}));
+  EXPECT_EQ(two->told(), all);
+  EXPECT_EQ(one->told(), all);
+}
+
+TEST_F(StreamSourceTest, WhoBringsAForkToLightIsToldOnce) {
+  auto one = reader();
+  for (std::uint64_t i = 1; i <= 10; ++i) {
+    world_.publish("news", {i, 0}, "e" + std::to_string(i));
+  }
+  stream() = {};
+  fill(1, 6);
+  stream().add({20, 0}, "other20");
+  ReaderChoice other_encoding;  // for whom the past is read
+  other_encoding.framing = Framing::chunked;
+  auto two = reader("8-0", other_encoding);
+  ring_and_read();
+  EXPECT_EQ(two->told(), (Told{"reset ahead @6-0", "other20 @20-0"}));
+  EXPECT_EQ(one->told(), both(told(1, 10), {"reset ahead @6-0", "other20 @20-0"}));
+}
+
+TEST_F(StreamSourceTest, WhatWasReadAgainInTheNewHistoryIsNotTheFork) {
+  auto one = reader();
+  for (std::uint64_t i = 1; i <= 10; ++i) {
+    world_.publish("news", {i, 0}, "e" + std::to_string(i));
+  }
+  stream() = {};
+  fill(1, 6);
+  stream().add({7, 1}, "other7");
+  stream().add({8, 1}, "other8");
+  stream().add({10, 0}, "e10");  // as it was: nobody has noticed yet
+  ReaderChoice other_encoding;   // for whom the past is read
+  other_encoding.framing = Framing::chunked;
+  auto two = reader("7-1", other_encoding);
+  EXPECT_EQ(two->told(), (Told{"other8 @8-1", "e10 @10-0"}));
+  stream() = {};
+  fill(1, 6);
+  stream().add({7, 1}, "other7");
+  stream().add({8, 1}, "other8");
+  stream().add({20, 0}, "other20");
+  ring_and_read();
+  EXPECT_EQ(one->told(), both(told(1, 10), {"reset ahead @6-0", "other7 @7-1", "other8 @8-1", "other20 @20-0"}));
 }
 
 TEST_F(StreamSourceTest, AWalkThatWasUnderWayWhenTheHistoryForkedIsNotGoneOnWith) {
