@@ -190,7 +190,7 @@ def test_a_configuration_of_ones_own_takes_the_place_of_the_demo(container):
     (place,) = re.findall(r"of your own goes to `(.+?)`", markdown.section("In a container").text)
     (container.root / place.lstrip("/")).write_text(
         "load_module @MODULE@; pid @DIR@/nginx.pid; events {} "
-        "http { sse_broker @BROKER@; server { listen 1234; } }"
+        "http { access_log off; sse_broker @BROKER@; server { listen 1234; } }"
     )
     result = container.run("-T", SSE_BROKER="redis://127.0.0.1:6380")
     assert result.returncode == 0, result.stderr
