@@ -1,8 +1,9 @@
-// Is what the server shows of its streams the truth? A replica without its master may lack what others have read, and a master may have
-// been made a replica meanwhile: the server is asked for its role now and then.
+// Is what the server shows of its streams the truth? A replica may lack what others have read, and a master may have been made a replica
+// meanwhile: the server is asked for its role now and then.
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "redis_session.hpp"
 
@@ -13,11 +14,12 @@ class ReplicationWatch final : private redis::ReplyHandler {
   // The session must outlive this.
   explicit ReplicationWatch(redis::Session& session) : session_(session) {}
 
-  // False for a replica whose link to its master is down: that an entry is not there proves nothing. A user without permission for ROLE is
-  // not told, and believes what it sees.
-  bool is_trusted() const { return is_trusted_; }
+  // To be asked when an entry is not there. True: it is lost. False: it may be on its way, look again in half a second. On a replica
+  // the first answer is always this; true may follow when it has had its master for a while, and says so again. A user without
+  // permission for ROLE is not told, and believes what it sees.
+  bool is_trusted();
 
-  // Asks when it is time to. To be called about twice a second.
+  // Asks when it is time to. To be called about twice a second, before what was not trusted is looked at again.
   void tick(std::uint64_t now_ms);
 
   // The connection is up: asks at once, so that the answer is there before those to what is asked next.
@@ -26,12 +28,17 @@ class ReplicationWatch final : private redis::ReplyHandler {
 
  private:
   void on_reply(const redis::Request& request, redis::ReplyView reply, std::uint64_t now_ms) override;
+  void ask(std::uint64_t now_ms);
 
   redis::Session& session_;
-  bool is_trusted_ = true;
+  bool is_replica_ = false;
   bool is_asking_ = false;
   bool is_permitted_ = true;
+  bool is_certain_ = false;  // a replica said after a doubt, since the last tick, that it has its master
+  bool is_doubted_ = false;  // since the last tick
+  std::uint64_t doubted_ms_ = 0;
   std::uint64_t asked_ms_ = 0;
+  std::optional<std::uint64_t> linked_ms_;  // a replica has had its master since then, as far as it was asked
 };
 
 }  // namespace sse

@@ -123,14 +123,14 @@ void StreamSource::tick(std::uint64_t now_ms) {
       erase(unused, now_ms);
     }
   }
+  if (!topics_.empty()) {
+    replication_.tick(now_ms);
+  }
   for (auto* waiting : {&refused_, &passing_}) {
     for (StreamTopic* topic = waiting->front(); topic != nullptr && topic->retry_ms <= now_ms; topic = waiting->front()) {
       waiting->pop_front();
       topic->connected(now_ms);
     }
-  }
-  if (!topics_.empty()) {
-    replication_.tick(now_ms);
   }
   bells_.tick(now_ms);
   check_silent(now_ms);

@@ -30,7 +30,7 @@ class StreamHost {
   virtual redis::Session& commands() = 0;
   virtual const StreamPages& pages() const = 0;
   // False: that something is not there proves nothing now (ReplicationWatch).
-  virtual bool is_history_trusted() const = 0;
+  virtual bool is_history_trusted() = 0;
   // To be told of new entries; again after it answered a call with false.
   virtual void listen(StreamTopic& topic, std::uint64_t now_ms) = 0;
   // A lane told the topic of entries.
