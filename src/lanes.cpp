@@ -4,8 +4,6 @@
 #include <string>
 #include <utility>
 
-#include "printable.hpp"
-
 namespace sse {
 
 namespace {
@@ -14,7 +12,6 @@ namespace {
 constexpr std::uint64_t kQuietMs = 5000;
 // Cold lanes beyond those that the streams need: for streams that came while the others could not be interrupted.
 constexpr std::size_t kSpareLanes = 32;
-constexpr std::uint64_t kErrorLogMs = 60000;
 
 bool is_quiet(const LaneMember& member, std::uint64_t now_ms) { return Lane::woken_ms(member) + kQuietMs <= now_ms; }
 
@@ -43,7 +40,7 @@ bool is_prompt(const Lane& lane) { return suitability(lane) <= kInterruptible; }
 }  // namespace
 
 Lanes::Lanes(LaneHost& host, Logger& logger, redis::Session& command, const LanesOptions& options)
-    : host_(host), logger_(logger), options_(options), unblocker_(command, logger), random_(options.seed), error_log_(kErrorLogMs) {}
+    : host_(host), options_(options), unblocker_(command, logger), random_(options.seed), refusals_(logger) {}
 
 void Lanes::add(LaneMember& member, std::uint64_t now_ms) {
   Lane* lane = Lane::of(member);
@@ -206,9 +203,7 @@ void Lanes::rehome_news(Lane& lane, std::uint64_t now_ms) {
 }
 
 void Lanes::on_lane_error(std::string_view error, std::uint64_t now_ms) {
-  if (error_log_.allows(now_ms)) {
-    logger_.log(LogLevel::warn, printable("streams cannot be listened to for a while: " + std::string(error)) + error_log_.take_note());
-  }
+  refusals_.log(LogLevel::warn, "streams cannot be listened to for a while", error, now_ms);
 }
 
 void Lanes::on_lane_lost() {

@@ -14,6 +14,7 @@
 
 #include "lane.hpp"
 #include "logger.hpp"
+#include "refusal_log.hpp"
 
 namespace sse {
 
@@ -52,6 +53,9 @@ class Lanes final : private LaneOwner {
   void command_lost() { unblocker_.command_lost(); }
   void connection_lost() { unblocker_.connection_lost(); }
 
+  // For all that reads these streams: what it is refused, its lanes are too.
+  RefusalLog& refusals() { return refusals_; }
+
   std::size_t lane_count(Lane::Kind kind) const;
   std::size_t member_count() const { return member_count_; }
 
@@ -86,11 +90,10 @@ class Lanes final : private LaneOwner {
   void rehome_news(Lane& lane, std::uint64_t now_ms);
 
   LaneHost& host_;
-  Logger& logger_;
   const LanesOptions options_;
   Unblocker unblocker_;
   std::minstd_rand random_;
-  LogLimit error_log_;
+  RefusalLog refusals_;
   std::size_t member_count_ = 0;
   std::vector<std::unique_ptr<Lane>> lanes_;
 };

@@ -13,9 +13,7 @@ namespace {
 constexpr std::uint64_t kLingerMs = 30'000;
 constexpr std::uint64_t kRefusedRetryMs = 5000;
 constexpr std::uint64_t kPassingRetryMs = 500;
-constexpr std::uint64_t kRefusedLogMs = 60'000;
 constexpr std::uint64_t kTooLargeLogMs = 1000;
-constexpr std::size_t kMaxCauses = 16;  // told apart in the log
 // A silent channel is asked for what its bells may not tell: that its ids went back.
 constexpr std::uint64_t kSilenceMs = 30'000;
 constexpr std::uint64_t kTicksPerSilence = 60;
@@ -161,15 +159,7 @@ void StreamSource::on_refused(StreamTopic& topic, std::string_view error, std::u
     topic.retry_ms = now_ms + (passes ? kPassingRetryMs : kRefusedRetryMs);
     (passes ? passing_ : refused_).push_back(topic);
   }
-  std::string cause(error.substr(0, error.find(' ')));
-  if (refusal_log_.size() >= kMaxCauses && refusal_log_.count(cause) == 0) {
-    cause.clear();
-  }
-  LogLimit& limit = refusal_log_.emplace(cause, LogLimit(kRefusedLogMs)).first->second;
-  if (limit.allows(now_ms)) {
-    logger_.log(passes ? LogLevel::warn : LogLevel::error,
-                printable("channel \"" + topic.name() + "\" cannot be read: " + std::string(error) + limit.take_note()));
-  }
+  lanes_.refusals().log(passes ? LogLevel::warn : LogLevel::error, "channel \"" + topic.name() + "\" cannot be read", error, now_ms);
 }
 
 void StreamSource::on_too_large(const StreamTopic& topic, const StreamEntry& entry, std::uint64_t now_ms) {

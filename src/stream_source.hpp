@@ -4,7 +4,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -73,11 +72,10 @@ class StreamSource final : public Source, public CommandUser, private StreamHost
   ReplicationWatch replication_;
   StreamPages pages_;
   Topics topics_;
-  List<StreamTopic, ByLinger> lingering_;        // nobody reads them: who left first is in front
-  List<StreamTopic, ByRetry> refused_;           // to be asked again, soonest first
-  List<StreamTopic, ByRetry> passing_;           // the same, after what passes by itself
-  List<StreamTopic, ByCheck> checked_;           // all, the longest unchecked in front
-  std::map<std::string, LogLimit> refusal_log_;  // by cause
+  List<StreamTopic, ByLinger> lingering_;  // nobody reads them: who left first is in front
+  List<StreamTopic, ByRetry> refused_;     // to be asked again, soonest first
+  List<StreamTopic, ByRetry> passing_;     // the same, after what passes by itself
+  List<StreamTopic, ByCheck> checked_;     // all, the longest unchecked in front
   LogLimit too_large_log_;
 };
 

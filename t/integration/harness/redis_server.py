@@ -41,16 +41,14 @@ class Redis:
         return redis_package.Redis(port=self.port, socket_timeout=10, retry=retry, **options)
 
     def start(self):
-        assert self.process is None, "redis-server runs already"
-        command = ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1"]
-        command += ["--unixsocket", str(self.socket_path), "--dir", str(self.directory)]
-        command += ["--save", "", "--appendonly", "no", *self.arguments]
-        with open(self.directory / "redis.log", "ab") as log:
-            self.process = subprocess.Popen(
-                command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True
-            )
+        self._launch()
         wait_until(self._answers, "redis-server answers")
         return self
+
+    def start_loading(self):
+        """Starts it with a file that takes a while; returns while it refuses commands for that."""
+        self._launch()
+        wait_until(self._is_loading, "redis-server loads")
 
     def stop(self):
         """Ends it as a service manager would."""
@@ -113,6 +111,27 @@ class Redis:
         if self.process is not None:
             self.kill()
         self._port.release()
+
+    def _launch(self):
+        assert self.process is None, "redis-server runs already"
+        command = ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1"]
+        command += ["--unixsocket", str(self.socket_path), "--dir", str(self.directory)]
+        command += ["--save", "", "--appendonly", "no", *self.arguments]
+        with open(self.directory / "redis.log", "ab") as log:
+            self.process = subprocess.Popen(
+                command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True
+            )
+
+    def _is_loading(self):
+        assert self.process.poll() is None, f"redis-server ended:\n{self.log()}"
+        try:
+            with self.make_client() as probe:
+                probe.ping()
+        except redis_package.BusyLoadingError:
+            return True
+        except redis_package.ConnectionError:
+            pass
+        return False
 
     def _answers(self):
         assert self.process.poll() is None, f"redis-server ended:\n{self.log()}"
