@@ -10,6 +10,8 @@ namespace sse::ngx {
 namespace {
 
 constexpr ngx_msec_t kLongestTickMs = 500;
+// One turn of the event loop, in which sockets come before timers.
+constexpr ngx_msec_t kReadFirstMs = 1;
 // What a location's limit on messages must never cut off: names of channels, errors.
 constexpr std::size_t kLeastValueLimit = std::size_t{64} * 1024;
 // Of one answer. Messages are far smaller, as they are cut one by one.
@@ -97,6 +99,14 @@ void RedisBroker::log(LogLevel level, std::string_view message) {
 void RedisBroker::tick() {
   const ngx_time_t* wall = ngx_timeofday();
   hub_.set_wall_offset(static_cast<std::uint64_t>(wall->sec) * 1000 + wall->msec - now_ms());
+  // A worker that was stopped is late itself, and nginx calls what is due before it reads what has come meanwhile.
+  const bool was_away = now_ms() - ticked_ms_ > tick_ms_ + conf_.read_timeout_ms / 2;
+  ticked_ms_ = now_ms();
+  is_reading_first_ = was_away && !is_reading_first_;
+  if (is_reading_first_) {
+    tick_timer_.set_timer(kReadFirstMs);
+    return;
+  }
   subscription_link_.check_timeout();
   command_link_.check_timeout();
   lanes_.check_timeouts();

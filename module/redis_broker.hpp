@@ -55,6 +55,8 @@ class RedisBroker final : private Logger {
   LaneLinks lanes_;
   StreamSource streams_;
   ngx_msec_t tick_ms_;
+  std::uint64_t ticked_ms_ = now_ms();
+  bool is_reading_first_ = false;  // the last tick was put off
   LoopEvent tick_timer_ = LoopEvent::calling<RedisBroker, &RedisBroker::tick>(this);
 };
 
