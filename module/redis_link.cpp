@@ -181,6 +181,9 @@ void RedisLink::read() {
       }
       return;
     }
+    if (received <= 0) {
+      session_->ended_by_server();
+    }
     if (received == 0) {
       fail("closed by the server");
       return;

@@ -22,6 +22,7 @@ struct Counters {
   std::uint64_t slow_closed = 0;
   std::uint64_t slow_skipped = 0;
   std::uint64_t timed_out = 0;
+  std::uint64_t overflows = 0;  // as far as can be told, Redis cut a subscription connection off because the worker was behind
   std::uint64_t resets = 0;
   std::uint64_t resets_trimmed = 0;  // of these, by what they say of a durable channel
   std::uint64_t resets_ahead = 0;

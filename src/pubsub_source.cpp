@@ -124,6 +124,7 @@ void PubsubSource::log(LogLevel level, std::string_view message) { logger_.log(l
 
 void PubsubSource::on_ready(const redis::ServerInfo& server, std::uint64_t now_ms) {
   log(LogLevel::notice, "connected, version " + server.version + ", " + server.mode + ", " + server.role);
+  note_overflow(server);
   probe_.begin(subscriptions_, now_ms);
   for (Topics* all : {&channels_, &patterns_}) {
     for (auto& [name, topic] : *all) {
@@ -135,12 +136,28 @@ void PubsubSource::on_ready(const redis::ServerInfo& server, std::uint64_t now_m
   }
 }
 
+// Redis tells nobody that it cut off who was too far behind. But then it has more to say than it could, and the connection ends in the
+// middle of a message; and it lives on, where each client has a greater id than those before it. (A single message beyond the limit is
+// not begun: that ends as any other loss.)
+void PubsubSource::note_overflow(const redis::ServerInfo& server) {
+  client_id_ = server.client_id;
+  if (cut_off_id_ != 0 && client_id_ > cut_off_id_) {
+    ++hub_.counters().overflows;
+    log(LogLevel::warn,
+        "the subscription connection ended in the middle of a message: this worker was too far behind, see "
+        "\"client-output-buffer-limit pubsub\"");
+  }
+  cut_off_id_ = 0;
+}
+
 bool PubsubSource::is_channel_wanted(std::string_view channel) {
   const PubsubTopic* topic = find(TopicKind::channel, channel);
   return topic != nullptr && topic->remote.wanted;
 }
 
 void PubsubSource::subscriptions_lost(std::uint64_t now_ms) {
+  // An attempt to connect that fails says that the server was away.
+  cut_off_id_ = subscriptions_.is_ready() && subscriptions_.is_cut_off() ? client_id_ : 0;
   subscriptions_.disconnected();
   refused_.clear();
   lingering_.clear();

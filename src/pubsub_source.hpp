@@ -86,6 +86,7 @@ class PubsubSource final : public Source, public SubscriptionOwner, private redi
   void on_confirmed(PubsubTopic& topic, std::uint64_t now_ms);
   void on_refused(PubsubTopic& topic, std::string_view error, std::uint64_t now_ms);
   void log(LogLevel level, std::string_view message);
+  void note_overflow(const redis::ServerInfo& server);
   void log_probe_refused(redis::ReplyView reply);
   void erase_if_idle(PubsubTopic& topic);
   bool is_channel_wanted(std::string_view channel) override;
@@ -104,6 +105,8 @@ class PubsubSource final : public Source, public SubscriptionOwner, private redi
   List<PubsubTopic, ByRetry> refused_;     // to be asked again, soonest first
   std::string key_;                        // scratch for look-ups
   LogLimit too_large_log_;
+  std::int64_t client_id_ = 0;   // of the subscription connection
+  std::int64_t cut_off_id_ = 0;  // the last one's, if it was ended in the middle of a message; else 0
 };
 
 }  // namespace sse

@@ -30,6 +30,7 @@ std::string text_of(ReplyView reply) { return reply.is_text() ? std::string(repl
 
 void Session::connected(std::uint64_t now_ms) {
   state_ = State::login;
+  is_cut_off_ = false;
   last_received_ms_ = now_ms;
   error_.clear();
   server_ = ServerInfo();

@@ -105,6 +105,11 @@ class Session {
   // False when the connection is of no more use; error() says why. The caller closes it and calls disconnected().
   bool receive(std::string_view bytes, std::uint64_t now_ms);
 
+  // The server, or the network, ended the connection. To be called before disconnected().
+  void ended_by_server() { is_cut_off_ = reader_.is_amid_reply(); }
+  // It did so in the middle of what it was sending. Until the next connection.
+  bool is_cut_off() const { return is_cut_off_; }
+
   // The socket is closed: every request without an answer is forgotten, nothing unsent is kept.
   void disconnected();
 
@@ -146,6 +151,7 @@ class Session {
   std::uint64_t answer_timeout_ms_;
 
   State state_ = State::disconnected;
+  bool is_cut_off_ = false;
   ServerInfo server_;
   std::deque<Unanswered> unanswered_;
   std::string output_;

@@ -33,6 +33,9 @@ class ReplyReader {
   // too) nothing but reset helps.
   Result next(ReplyView& out);
 
+  // Part of a reply has come, and the rest has not.
+  bool is_amid_reply() const { return fed_bytes_ != 0 || skipped_bytes_ != 0; }
+
   // Forgets everything, for a new connection. Throws std::bad_alloc.
   void reset();
 

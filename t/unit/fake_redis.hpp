@@ -78,8 +78,8 @@ inline std::string message(std::string_view channel, std::string_view payload) {
   return array({bulk("message"), bulk(channel), bulk(payload)});
 }
 
-inline std::string hello_reply() {
-  return array({bulk("server"), bulk("redis"), bulk("version"), bulk("7.0.15"), bulk("proto"), integer(2), bulk("id"), integer(5),
+inline std::string hello_reply(std::int64_t client_id = 5) {
+  return array({bulk("server"), bulk("redis"), bulk("version"), bulk("7.0.15"), bulk("proto"), integer(2), bulk("id"), integer(client_id),
                 bulk("mode"), bulk("standalone"), bulk("role"), bulk("master"), bulk("modules"), array({})});
 }
 
@@ -95,7 +95,8 @@ class FakeRedis {
   };
 
   std::set<std::string> forbidden;  // channels and patterns: NOPERM
-  bool loses_messages = false;      // keeps answering, but delivers nothing any more
+  std::int64_t next_client_id = 5;
+  bool loses_messages = false;  // keeps answering, but delivers nothing any more
 
   Client& connect() { return clients_.emplace_back(); }
   void disconnect(Client& client) {
@@ -143,7 +144,7 @@ class FakeRedis {
   std::string answer(Client& client, const Command& command) {
     const std::string& name = command[0];
     if (name == "HELLO") {
-      return hello_reply();
+      return hello_reply(next_client_id++);
     }
     if (name == "PING") {
       return client.channels.empty() && client.patterns.empty() ? "+PONG\r\n" : array({bulk("pong"), bulk("")});

@@ -667,5 +667,60 @@ TEST_F(PubsubSourceTest, NobodysProbeIsAMessageEvenToAPatternThatMatchesIt) {
   EXPECT_EQ(all->take(), "");
 }
 
+// Ends the subscription connection as the server does, when so many bytes of a message have come.
+void end_amid(BrokerConnection& broker, std::size_t bytes, std::uint64_t now_ms) {
+  broker.redis.publish("news", "a message");
+  broker.to_sessions(now_ms, bytes);
+  broker.source.subscription_session().ended_by_server();
+  broker.lose_subscriptions(now_ms);
+}
+
+TEST_F(PubsubSourceTest, AConnectionThatWasCutOffInAMessageIsAnOverflow) {
+  connect();
+  const auto news = reader({channel("news")});
+  exchange();
+  for (std::uint64_t count = 1; count <= 3; ++count) {
+    end_amid(broker_, count, now_ms_);
+    connect();
+    EXPECT_EQ(hub_.counters().overflows, count);
+    EXPECT_EQ(broker_.logger.count(LogLevel::warn), count);
+  }
+}
+
+TEST_F(PubsubSourceTest, AConnectionThatEndsBetweenMessagesIsNoOverflow) {
+  connect();
+  const auto news = reader({channel("news")});
+  exchange();
+  end_amid(broker_, SIZE_MAX, now_ms_);
+  connect();
+  EXPECT_EQ(hub_.counters().overflows, 0u);
+}
+
+TEST_F(PubsubSourceTest, WhoGaveUpTheConnectionItselfSawNoOverflow) {
+  connect();
+  const auto news = reader({channel("news")});
+  exchange();
+  broker_.redis.publish("news", "a message");
+  broker_.to_sessions(now_ms_, 3);
+  broker_.lose_subscriptions(now_ms_);
+  connect();
+  EXPECT_EQ(hub_.counters().overflows, 0u);
+}
+
+TEST_F(PubsubSourceTest, AServerThatEndedItselfSawNoOverflow) {
+  connect();
+  const auto news = reader({channel("news")});
+  exchange();
+  end_amid(broker_, 3, now_ms_);
+  broker_.redis.next_client_id = 3;  // it counts anew
+  connect();
+  EXPECT_EQ(hub_.counters().overflows, 0u);
+  broker_.redis.next_client_id = 20;
+  end_amid(broker_, 3, now_ms_);
+  source().subscriptions_lost(now_ms_);  // an attempt to connect has failed: it was away
+  connect();
+  EXPECT_EQ(hub_.counters().overflows, 0u);
+}
+
 }  // namespace
 }  // namespace sse
