@@ -191,6 +191,31 @@ TEST_F(TallyTest, WarmUpCountsEachChannelOnceAndNoDelivery) {
   EXPECT_EQ(counters_.deliveries, 0U);
 }
 
+TEST_F(TallyTest, InAReplayWhatASubscriberHadIsARepetitionAndWhatItMissesAGap) {
+  options_.mode = Mode::replay;
+  options_.messages = 9;
+  next_ = {5, 5};  // it had 0 to 4
+  add('m', 0, 4);
+  EXPECT_EQ(counters_.duplicates, 1U);
+  EXPECT_EQ(counters_.deliveries, 0U);
+  add('m', 0, 5);
+  EXPECT_EQ(counters_.gaps, 0U);
+  add('m', 1, 6);
+  EXPECT_EQ(counters_.gaps, 1U);
+  EXPECT_EQ(counters_.deliveries, 2U);
+  EXPECT_EQ(counters_.warmed, 0U);
+}
+
+TEST_F(TallyTest, InAReplayTheLastEntryAloneIsTimed) {
+  options_.mode = Mode::replay;
+  options_.messages = 6;
+  next_ = {5, 5};
+  add('m', 0, 5);
+  EXPECT_EQ(counters_.latency_ns.count(), 0U);
+  add('m', 0, 6);
+  EXPECT_EQ(counters_.latency_ns.count(), 1U);
+}
+
 TEST_F(TallyTest, ForeignChannelsAreRefusedAndForeignPayloadsPassedOver) {
   EXPECT_FALSE(add('m', 2, 0));
   EXPECT_TRUE(tally_.add(0, next_, "a greeting"));

@@ -27,11 +27,15 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 14> kBrowser
     {"priority", "u=1, i"},
 }};
 
-inline std::string browser_request(std::string_view path, std::string_view host) {
+// An empty last event id: none.
+inline std::string browser_request(std::string_view path, std::string_view host, std::string_view last_event_id) {
   std::string head = "GET ";
   head.append(path).append(" HTTP/1.1\r\nhost: ").append(host).append("\r\nconnection: keep-alive\r\n");
   for (const auto& [name, value] : kBrowserHeaders) {
     head.append(name).append(": ").append(value).append("\r\n");
+  }
+  if (!last_event_id.empty()) {
+    head.append("last-event-id: ").append(last_event_id).append("\r\n");
   }
   return head.append("\r\n");
 }

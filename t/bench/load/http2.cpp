@@ -20,7 +20,7 @@ nghttp2_nv field(std::string_view name, std::string_view value) {
 
 }  // namespace
 
-Http2::Http2(std::string_view scheme, std::string_view host, std::string_view path) {
+Http2::Http2(std::string_view scheme, std::string_view host, std::string_view path, std::string_view last_event_id) {
   nghttp2_session_callbacks* callbacks = nullptr;
   if (nghttp2_session_callbacks_new(&callbacks) != 0) {
     throw std::bad_alloc();
@@ -54,6 +54,9 @@ Http2::Http2(std::string_view scheme, std::string_view host, std::string_view pa
   std::vector<nghttp2_nv> fields{field(":method", "GET"), field(":scheme", scheme), field(":authority", host), field(":path", path)};
   for (const auto& [name, value] : kBrowserHeaders) {
     fields.push_back(field(name, value));
+  }
+  if (!last_event_id.empty()) {
+    fields.push_back(field("last-event-id", last_event_id));
   }
   nghttp2_submit_request(session_, nullptr, fields.data(), fields.size(), nullptr, nullptr);
 }

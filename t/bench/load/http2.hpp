@@ -11,7 +11,8 @@ namespace sse::bench {
 // One request on an HTTP/2 connection. Knows no socket: bytes in, bytes out.
 class Http2 {
  public:
-  Http2(std::string_view scheme, std::string_view host, std::string_view path);
+  // An empty last event id: none.
+  Http2(std::string_view scheme, std::string_view host, std::string_view path, std::string_view last_event_id);
   Http2(const Http2&) = delete;
   Http2& operator=(const Http2&) = delete;
   ~Http2() { nghttp2_session_del(session_); }

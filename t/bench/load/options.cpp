@@ -9,7 +9,9 @@
 #include <CLI/CLI.hpp>
 
 #include <algorithm>
+#include <chrono>
 #include <map>
+#include <numeric>
 #include <stdexcept>
 
 namespace sse::bench {
@@ -54,9 +56,17 @@ void check(Options& options) {
   if (options.stalled < 0 || options.stalled >= 1) {
     throw std::invalid_argument("--stalled is a share: 0.01 for 1 %");
   }
-  bool publishes = options.mode != Mode::connect && options.mode != Mode::idle;
-  if (publishes && !options.publish) {
+  if ((publishes(options.mode) || options.mode == Mode::replay) && !options.publish) {
     throw std::invalid_argument("this mode needs --publish");
+  }
+  if (options.mode == Mode::replay) {
+    options.is_entries = true;
+    if (options.channels_each != 1 || options.stalled > 0 || options.messages == 0) {
+      throw std::invalid_argument("mode replay: one channel each, nobody stalled, at least one message");
+    }
+  }
+  if (options.is_entries && options.publish && options.publish->scheme != "redis") {
+    throw std::invalid_argument("entries are published to redis://");
   }
   if (options.url.scheme != "http" && options.url.scheme != "https") {
     throw std::invalid_argument("--url is http:// or https://");
@@ -103,6 +113,16 @@ std::string Url::path_for(std::string_view channels) const {
   return at == std::string::npos ? result : result.replace(at, kPlaceholder.size(), channels);
 }
 
+uint32_t Options::had_last(uint32_t subscriber) const {
+  constexpr double kGolden = 0.618;
+  auto step = std::max<uint64_t>(1, static_cast<uint64_t>(kGolden * subscribers));
+  while (std::gcd(step, uint64_t{subscribers}) != 1) {
+    ++step;
+  }
+  uint64_t rank = subscriber * step % subscribers;
+  return static_cast<uint32_t>(rank * messages / subscribers);
+}
+
 Options Options::parse(int argc, char** argv) {
   Options options;
   std::string url;
@@ -112,12 +132,15 @@ Options Options::parse(int argc, char** argv) {
       "Prints JSON on stdout and a table on stderr; ends with 1 if something was lost."};
   app.add_option("--url", url, "of the stream; {} becomes the channel's name (or several, comma-separated)")->required();
   app.add_option("--publish", publish, "where: redis://address:port, or http://address:port/path with {} (POST)");
-  const std::map<std::string, Mode> modes{
-      {"connect", Mode::connect}, {"idle", Mode::idle}, {"closed", Mode::closed}, {"paced", Mode::paced}, {"bursts", Mode::bursts}};
+  const std::map<std::string, Mode> modes{{"connect", Mode::connect}, {"idle", Mode::idle},     {"closed", Mode::closed},
+                                          {"paced", Mode::paced},     {"bursts", Mode::bursts}, {"replay", Mode::replay}};
   app.add_option("--mode", options.mode,
                  "connect: only open; idle: also wait --seconds; closed: the next message when all have the last; "
-                 "paced: --rate for --seconds; bursts: --burst each --interval-ms for --seconds")
-      ->transform(CLI::CheckedTransformer(modes).description("{connect,idle,closed,paced,bursts}"));
+                 "paced: --rate for --seconds; bursts: --burst each --interval-ms for --seconds; "
+                 "replay: all connect when there are --messages entries, with ids spread over them, and read up to the last")
+      ->transform(CLI::CheckedTransformer(modes).description("{connect,idle,closed,paced,bursts,replay}"));
+  app.add_flag("--entries", options.is_entries, "publish with XADD: entries of streams");
+  app.add_option("--maxlen", options.maxlen, "of these streams, about")->capture_default_str();
   app.add_flag("--http2", options.is_http2, "each subscriber an HTTP/2 connection");
   app.add_option("--subscribers", options.subscribers)->capture_default_str();
   app.add_option("--channels", options.channels, "the subscribers are spread over them")->capture_default_str();
@@ -128,7 +151,7 @@ Options Options::parse(int argc, char** argv) {
   app.add_option("--connecting", options.connecting, "connections being opened at once, per process")->capture_default_str();
   app.add_option("--stalled", options.stalled, "share of the subscribers that stop reading before the first message")
       ->capture_default_str();
-  app.add_option("--messages", options.messages, "mode closed")->capture_default_str();
+  app.add_option("--messages", options.messages, "modes closed and replay")->capture_default_str();
   app.add_option("--rate", options.rate, "messages per second, mode paced")->capture_default_str();
   app.add_option("--seconds", options.seconds)->capture_default_str();
   app.add_option("--burst", options.burst, "messages")->capture_default_str();
@@ -136,8 +159,11 @@ Options Options::parse(int argc, char** argv) {
   app.add_option("--payload", options.payload, "bytes")->capture_default_str();
   app.add_option("--quiet", options.quiet_seconds, "so many seconds without a delivery: no more will come")->capture_default_str();
   app.add_option("--connect-timeout", options.connect_seconds, "for all subscribers together, seconds")->capture_default_str();
+  app.add_option("--warm-up", options.warm_up_least_seconds, "publish so many seconds before what is measured, at least")
+      ->capture_default_str();
   app.add_option("--warm-up-limit", options.warm_up_seconds, "for a message to reach every subscriber, seconds")->capture_default_str();
   app.add_option("--server-pid", options.server_pids, "whose CPU time and memory to measure, with its children");
+  app.add_option("--broker-pid", options.broker_pids, "whose CPU time to measure as the broker's");
   app.add_option("--probe", options.probe, "path of a file on the same server, asked for at --probe-rate beside the messages");
   app.add_option("--probe-rate", options.probe_rate, "per second")->capture_default_str();
   app.add_option("--label", options.label, "copied to the output");
@@ -149,6 +175,8 @@ Options Options::parse(int argc, char** argv) {
     }
     check(options);
     choose_processes(options);
+    auto now = std::chrono::system_clock::now().time_since_epoch();
+    options.entry_ms = static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(now).count());
   } catch (const CLI::ParseError& error) {
     std::exit(app.exit(error));
   } catch (const std::invalid_argument& error) {

@@ -23,13 +23,18 @@ struct Url {
   std::string path_for(std::string_view channels) const;
 };
 
-enum class Mode { connect, idle, closed, paced, bursts };
+enum class Mode { connect, idle, closed, paced, bursts, replay };
+
+// While subscribers are open.
+constexpr bool publishes(Mode mode) { return mode == Mode::closed || mode == Mode::paced || mode == Mode::bursts; }
 
 struct Options {
   Url url;
   std::optional<Url> publish;
   Mode mode = Mode::closed;
   bool is_http2 = false;
+  bool is_entries = false;  // of streams (XADD), not PUBLISH
+  uint32_t maxlen = 10'000;
 
   uint32_t subscribers = 1000;
   uint32_t channels = 1;
@@ -48,12 +53,15 @@ struct Options {
   size_t payload = 100;
   double quiet_seconds = 5;  // so long without a delivery: no more will come
   double connect_seconds = 60;
+  double warm_up_least_seconds = 0;
   double warm_up_seconds = 30;
 
   std::vector<pid_t> server_pids;
+  std::vector<pid_t> broker_pids;
   std::string probe;  // path of a file on the same server
   double probe_rate = 200;
   std::string label;
+  uint64_t entry_ms = 0;  // mode replay: the first half of all ids of entries
 
   static Options parse(int argc, char** argv);  // exits on --help and on errors
 
@@ -62,6 +70,11 @@ struct Options {
   uint32_t stalled_count() const { return static_cast<uint32_t>(stalled * subscribers); }
   // The last ones stop reading.
   bool is_stalled(uint32_t subscriber) const { return subscriber >= subscribers - stalled_count(); }
+
+  // Mode replay: a stream holds the entries 0 to `messages`, and a subscriber has had one of 0 to `messages` - 1 last. These are spread
+  // evenly, and who stands next to each other does not connect next to each other.
+  uint32_t had_last(uint32_t subscriber) const;
+  std::string entry_id(uint32_t entry) const { return std::to_string(entry_ms) + "-" + std::to_string(entry); }
 };
 
 }  // namespace sse::bench

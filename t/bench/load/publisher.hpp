@@ -16,7 +16,7 @@ class Publisher {
   virtual void accept() = 0;
 };
 
-// redis:// or http://; a failure ends the process with a complaint.
-std::unique_ptr<Publisher> make_publisher(const Url& url, Shared& shared);
+// For --publish and --entries; a failure ends the process with a complaint.
+std::unique_ptr<Publisher> make_publisher(const Options& options, Shared& shared);
 
 }  // namespace sse::bench

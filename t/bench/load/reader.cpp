@@ -36,7 +36,7 @@ Reader::Reader(const Options& options, Shared& shared, uint32_t number, int cont
   for (uint32_t index = number; index < options.subscribers; index += options.processes) {
     Subscriber& subscriber = subscribers_.emplace_back();
     subscriber.index = index;
-    subscriber.next.assign(options.channels_each, Tally::kUnheard);
+    subscriber.next.assign(options.channels_each, options.mode == Mode::replay ? options.had_last(index) + 1 : Tally::kUnheard);
   }
   epoll_event event{};
   event.events = EPOLLIN;
@@ -147,10 +147,11 @@ void Reader::ask(Subscriber& subscriber) {
   }
   std::string path = options_.url.path_for(names);
   std::string host = options_.url.host + ":" + std::to_string(options_.url.port);
+  std::string last_id = options_.mode == Mode::replay ? options_.entry_id(options_.had_last(subscriber.index)) : "";
   if (options_.is_http2) {
-    subscriber.pending = subscriber.response.begin_http2(options_.url.scheme, host, path);
+    subscriber.pending = subscriber.response.begin_http2(options_.url.scheme, host, path, last_id);
   } else {
-    subscriber.pending = browser_request(path, host);
+    subscriber.pending = browser_request(path, host, last_id);
   }
   subscriber.state = Subscriber::State::asking;
   write_pending(subscriber);

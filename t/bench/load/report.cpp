@@ -81,7 +81,7 @@ int64_t last_delivery(const Shared& shared) {
 
 double arrived_seconds(const Shared& shared) {
   int64_t last = last_delivery(shared);
-  return last == 0 ? 0 : static_cast<double>(last - shared.first_publish_ns) / kSecond;
+  return last == 0 ? 0 : static_cast<double>(last - shared.began_ns) / kSecond;
 }
 
 const char* mode_name(Mode mode) {
@@ -96,6 +96,8 @@ const char* mode_name(Mode mode) {
       return "paced";
     case Mode::bursts:
       return "bursts";
+    case Mode::replay:
+      return "replay";
   }
   return "";
 }
@@ -104,16 +106,28 @@ void put_server(Writer& writer, const Options& options, const Shared& shared, co
   uint64_t subscribers = options.subscribers;
   uint64_t deliveries = shared.sum(&ReaderCounters::deliveries);
   Object object(writer, "server");
-  put(writer, "connect_cpu_us_per_subscriber", per(m.connect_cpu_ns, subscribers) / kMicrosecond);
   if (deliveries > 0) {
     put(writer, "cpu_us_per_delivery", per(m.traffic_cpu_ns, deliveries) / kMicrosecond);
     put(writer, "cpu_us_per_message", per(m.traffic_cpu_ns, shared.published) / kMicrosecond);
   }
   put(writer, "traffic_cpu_seconds", static_cast<double>(m.traffic_cpu_ns) / kSecond);
-  put(writer, "cpu_share_while_publishing", m.busy_wall_ns == 0 ? 0 : per(m.busy_cpu_ns, static_cast<uint64_t>(m.busy_wall_ns)));
   put(writer, "pss_bytes_before", static_cast<double>(m.before.pss));
+  put(writer, "pss_bytes_after", static_cast<double>(m.after.pss));
+  if (options.mode == Mode::replay) {  // nobody is connected and idle before the traffic
+    put(writer, "pss_bytes_peak", static_cast<double>(m.peak_pss));
+    return;
+  }
+  put(writer, "connect_cpu_us_per_subscriber", per(m.connect_cpu_ns, subscribers) / kMicrosecond);
+  put(writer, "cpu_share_while_publishing", m.busy_wall_ns == 0 ? 0 : per(m.busy_cpu_ns, static_cast<uint64_t>(m.busy_wall_ns)));
   put(writer, "pss_bytes_per_idle_subscriber", per(m.idle.pss - m.before.pss, subscribers));
   put(writer, "pss_bytes_per_subscriber_after", per(m.after.pss - m.before.pss, subscribers));
+}
+
+void put_broker(Writer& writer, const Shared& shared, const Measurements& m) {
+  Object object(writer, "broker");
+  put(writer, "cpu_us_per_message", per(m.broker_cpu_ns, shared.published) / kMicrosecond);
+  put(writer, "cpu_us_per_delivery", per(m.broker_cpu_ns, shared.sum(&ReaderCounters::deliveries)) / kMicrosecond);
+  put(writer, "traffic_cpu_seconds", static_cast<double>(m.broker_cpu_ns) / kSecond);
 }
 
 void put_kernel(Writer& writer, const Options& options, const Measurements& m) {
@@ -177,10 +191,12 @@ std::string report_json(const Options& options, const Shared& shared, const Meas
   if (options.publish) {
     double seconds = arrived_seconds(shared);
     put(writer, "seconds_until_all_arrived", seconds);
-    put(writer, "publishing_seconds", static_cast<double>(shared.last_publish_ns - shared.first_publish_ns) / kSecond);
-    put(writer, "publisher_most_late_ms", static_cast<double>(shared.most_late_ns) / kMillisecond);
     put(writer, "deliveries_per_second", seconds > 0 ? static_cast<double>(deliveries) / seconds : 0);
-    put_latency(writer, "latency_ms", *all_latencies(shared));
+    put_latency(writer, options.mode == Mode::replay ? "caught_up_ms" : "latency_ms", *all_latencies(shared));
+    if (publishes(options.mode)) {
+      put(writer, "publishing_seconds", static_cast<double>(shared.last_publish_ns - shared.began_ns) / kSecond);
+      put(writer, "publisher_most_late_ms", static_cast<double>(shared.most_late_ns) / kMillisecond);
+    }
   }
   if (!options.probe.empty()) {
     put_latency(writer, "probe_ms", shared.probe_ns);
@@ -188,7 +204,12 @@ std::string report_json(const Options& options, const Shared& shared, const Meas
   if (m.has_server) {
     put_server(writer, options, shared, m);
   }
-  put_kernel(writer, options, m);
+  if (m.has_broker) {
+    put_broker(writer, shared, m);
+  }
+  if (options.mode != Mode::replay) {
+    put_kernel(writer, options, m);
+  }
   writer.EndObject();
   return buffer.GetString();
 }
@@ -205,8 +226,11 @@ void print_table(const Options& options, const Shared& shared, const Measurement
     count_row("duplicates", shared.sum(&ReaderCounters::duplicates));
     row("last delivery after", arrived_seconds(shared), "s");
     row("deliveries per second", static_cast<double>(deliveries) / arrived_seconds(shared), "");
-    latency_rows(*all_latencies(shared));
+    if (options.mode != Mode::replay) {
+      latency_rows(*all_latencies(shared));
+    }
   }
+  count_row("resets", shared.sum(&ReaderCounters::resets));
   count_row("closed by the server", shared.sum(&ReaderCounters::closed));
   if (!options.probe.empty()) {
     std::fprintf(stderr, "  %s\n", options.probe.c_str());
@@ -215,10 +239,16 @@ void print_table(const Options& options, const Shared& shared, const Measurement
   if (!m.has_server) {
     return;
   }
-  row("server CPU per accepted subscriber", per(m.connect_cpu_ns, options.subscribers) / kMicrosecond, "µs");
   if (deliveries > 0) {
     row("server CPU per delivery", per(m.traffic_cpu_ns, deliveries) / kMicrosecond, "µs");
   }
+  if (options.mode == Mode::replay) {
+    row("server memory before", static_cast<double>(m.before.pss) / 1024, "KiB (PSS)");
+    row("the most that was seen", static_cast<double>(m.peak_pss) / 1024, "KiB (PSS)");
+    row("afterwards", static_cast<double>(m.after.pss) / 1024, "KiB (PSS)");
+    return;
+  }
+  row("server CPU per accepted subscriber", per(m.connect_cpu_ns, options.subscribers) / kMicrosecond, "µs");
   row("server memory per idle subscriber", per(m.idle.pss - m.before.pss, options.subscribers) / 1024, "KiB (PSS)");
   row("the same after the messages", per(m.after.pss - m.before.pss, options.subscribers) / 1024, "KiB (PSS)");
 }

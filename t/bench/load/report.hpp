@@ -23,7 +23,10 @@ struct Measurements {
   int64_t traffic_cpu_ns = 0;
   int64_t busy_wall_ns = 0;  // of the publishing alone, and the server's CPU time in it
   int64_t busy_cpu_ns = 0;
+  int64_t broker_cpu_ns = 0;  // while there was traffic
+  int64_t peak_pss = 0;       // mode replay
   bool has_server = false;
+  bool has_broker = false;
 };
 
 std::string report_json(const Options& options, const Shared& shared, const Measurements& measured);

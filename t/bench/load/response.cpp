@@ -10,8 +10,8 @@ constexpr size_t kLargestHead = 16 * 1024;
 
 }  // namespace
 
-std::string Response::begin_http2(std::string_view scheme, std::string_view host, std::string_view path) {
-  http2_ = std::make_unique<Http2>(scheme, host, path);
+std::string Response::begin_http2(std::string_view scheme, std::string_view host, std::string_view path, std::string_view last_event_id) {
+  http2_ = std::make_unique<Http2>(scheme, host, path, last_event_id);
   std::string request;
   http2_->take_output(request);
   return request;

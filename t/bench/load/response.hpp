@@ -17,8 +17,8 @@ class Response {
  public:
   using OnBody = std::function<void(std::string_view)>;
 
-  // Over HTTP/2 from now on; gives the request's bytes.
-  std::string begin_http2(std::string_view scheme, std::string_view host, std::string_view path);
+  // Over HTTP/2 from now on; gives the request's bytes. An empty last event id: none.
+  std::string begin_http2(std::string_view scheme, std::string_view host, std::string_view path, std::string_view last_event_id);
 
   // Null, or what is wrong with the response.
   const char* feed(std::string_view bytes, const OnBody& on_body);

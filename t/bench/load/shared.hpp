@@ -31,7 +31,7 @@ struct ReaderCounters {
   std::atomic<uint64_t> resets = 0;
   std::atomic<uint64_t> bytes = 0;
   std::atomic<int64_t> last_delivery_ns = 0;
-  Histogram latency_ns;
+  Histogram latency_ns;  // of a message; in mode replay, of a subscriber: until it had its last
 };
 
 // Memory that all processes of the generator share.
@@ -39,7 +39,7 @@ struct Shared {
   std::array<ReaderCounters, kMostReaders> readers;
   std::atomic<uint64_t> expected = 0;  // deliveries of what was published until now
   std::atomic<uint64_t> published = 0;
-  std::atomic<int64_t> first_publish_ns = 0;
+  std::atomic<int64_t> began_ns = 0;  // the publishing; in mode replay, the connecting
   std::atomic<int64_t> last_publish_ns = 0;
   std::atomic<int64_t> most_late_ns = 0;   // how far the publisher fell behind its timetable
   std::atomic<bool> is_cut_short = false;  // a closed loop in which a message did not reach everybody

@@ -37,7 +37,11 @@ bool Tally::add(uint32_t subscriber, std::vector<uint32_t>& next, std::string_vi
   }
   due = stamp->sequence + 1;
   ++deliveries_;
-  counters_.latency_ns.add(received_ns_ - stamp->due_ns);
+  if (options_.mode != Mode::replay) {
+    counters_.latency_ns.add(received_ns_ - stamp->due_ns);
+  } else if (stamp->sequence == options_.messages) {
+    counters_.latency_ns.add(received_ns_ - shared_.began_ns);
+  }
   return true;
 }
 

@@ -21,7 +21,7 @@ Traffic::Traffic(const Options& options, Shared& shared, int progress)
     : options_(options),
       shared_(shared),
       progress_(progress),
-      publisher_(make_publisher(*options.publish, shared)),
+      publisher_(make_publisher(options, shared)),
       audience_(options.channels),
       sequence_(options.channels) {
   for (uint32_t i = 0; i < options.subscribers; ++i) {
@@ -36,8 +36,9 @@ void Traffic::warm_up() {
   int64_t began = now_ns();
   Stamp stamp;
   stamp.kind = Stamp::kWarmUp;
-  while (shared_.sum(&ReaderCounters::warmed) < needed) {
-    if (now_ns() - began > static_cast<int64_t>(options_.warm_up_seconds * kSecond)) {
+  auto least = began + static_cast<int64_t>(options_.warm_up_least_seconds * kSecond);
+  while (shared_.sum(&ReaderCounters::warmed) < needed || now_ns() < least) {
+    if (shared_.sum(&ReaderCounters::warmed) < needed && now_ns() - began > static_cast<int64_t>(options_.warm_up_seconds * kSecond)) {
       shared_.fail("%llu of %llu subscriptions never got a message: does the server read what is published?",
                    static_cast<unsigned long long>(needed - shared_.sum(&ReaderCounters::warmed)), static_cast<unsigned long long>(needed));
     }
@@ -50,14 +51,15 @@ void Traffic::warm_up() {
       }
     }
     publisher_->accept();
-    for (int64_t round = now_ns(); now_ns() - round < kWarmUpRound && shared_.sum(&ReaderCounters::warmed) < needed;) {
+    for (int64_t round = now_ns();
+         now_ns() - round < kWarmUpRound && (shared_.sum(&ReaderCounters::warmed) < needed || now_ns() < least);) {
       sleep_until_ns(now_ns() + kMillisecond);
     }
   }
 }
 
 void Traffic::run() {
-  shared_.first_publish_ns = now_ns();
+  shared_.began_ns = now_ns();
   switch (options_.mode) {
     case Mode::closed:
       closed_loop();

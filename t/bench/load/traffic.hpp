@@ -16,8 +16,8 @@ class Traffic {
   // `progress` is an eventfd that a reader writes to when all that was published has arrived.
   Traffic(const Options& options, Shared& shared, int progress);
 
-  // Publishes until a message has reached every subscriber on every channel of its own: a server that sends its header before it has
-  // subscribed is given the time to do so.
+  // Publishes until a message has reached every subscriber on every channel of its own, and --warm-up is over: a server that sends its
+  // header before it has subscribed is given the time to do so.
   void warm_up();
 
   void run();
