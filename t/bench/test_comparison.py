@@ -41,6 +41,44 @@ def test_a_scenario_writes_its_results_and_a_plot(run, module_path, tmp_path, ca
     assert "<svg" in (tmp_path / "comparison.svg").read_text()
 
 
+def test_durable_channels_are_shown_beside_live_ones(run, tmp_path, capsys):
+    run("durable", "--quick", "--output", str(tmp_path))
+    said = capsys.readouterr().out
+    assert re.search(r"^\| this module, durable \| \d+ \| [\d.]+ \| [\d.]+ \| 0 \|", said, re.MULTILINE)
+    assert re.search(r"^- Redis CPU per message, this module, durable / this module: ", said, re.MULTILINE)
+    data = json.loads((tmp_path / "durable.json").read_text())
+    assert not any("NOT met" in line for line in data["targets"])
+    assert [case["case"] for case in data["raw"]] == ["closed loop", "200 messages/s"]
+    for case in data["raw"]:
+        assert case["failures"] == {}
+        assert set(case["rounds"]) == {"ours", "ours-stream", "ours-stream-notified"}
+        for rounds in case["rounds"].values():
+            assert rounds["lost"] == [0]
+            assert rounds["broker.cpu_us_per_message"][0] > 0
+        # Only lanes go on waiting for entries.
+        lanes, notified = (
+            case["rounds"][name]["redis_calls.xread"][0]
+            for name in ("ours-stream", "ours-stream-notified")
+        )
+        assert notified < lanes / 2
+
+
+def test_a_replay_is_shown_with_its_commands_and_memory(run, tmp_path, capsys):
+    run("replay", "--quick", "--output", str(tmp_path))
+    said = capsys.readouterr().out
+    assert re.search(r"^\| one client, 2,000 entries \| entries/s \|", said, re.MULTILINE)
+    data = json.loads((tmp_path / "replay.json").read_text())
+    assert len(data["targets"]) == 7
+    assert not any("NOT met" in line for line in data["targets"])
+    one, many = (case["rounds"]["ours-stream"] for case in data["raw"])
+    for rounds in (one, many):
+        assert rounds["lost"] == rounds["duplicates"] == rounds["resets"] == [0]
+        assert rounds["deliveries_per_second"][0] > 0
+    assert 0 < many["server.pss_bytes_before"][0] / 2 < many["server.pss_bytes_peak"][0]
+    assert 2 <= one["redis_calls.xrange"][0]
+    assert many["redis_calls.xrange"][0] < 100 == data["raw"][1]["load"]["subscribers"]
+
+
 def test_a_contender_that_fails_is_named_and_the_others_go_on(run, tmp_path):
     wrong = ["--conf-extra", "sse_no_such_thing on;"]
     run("closed", "--quick", "--only", "ours,bare-send", *wrong, "--output", str(tmp_path))

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from comparison.contenders import Running
+from comparison.contenders import ALL, Place, Running
 from comparison.load import LoadFailed, run_load
+from comparison.rounds import Bench
 from harness import make_certificate, wait_until
 
 LOAD = Path(__file__).resolve().parent.parent.parent / "build" / "bench" / "load"
@@ -148,3 +149,22 @@ def test_what_cannot_be_published_is_said(load, redis):
         load("stream", publish="http://127.0.0.1:1/", subscribers=1)
     with pytest.raises(LoadFailed, match="mode replay: one channel each"):
         load("stream", channels=2, channels_each=2, **REPLAY)
+
+
+@pytest.mark.parametrize("name", ["ours-stream", "ours-stream-notified"])
+def test_durable_contenders_deliver_everything_in_the_way_that_they_are_named_after(
+    make_redis, module_path, nginx_environment, name
+):
+    place = Place(make_redis(), module_path, LOAD.parent, environment=nginx_environment)
+    bench = Bench(place, rounds=1, quick=True)
+    place.redis.add_all("before", ["not counted"] * 1000)
+    result = bench.run(ALL[name], subscribers=20, messages=300, warm_up=2)
+    assert result["deliveries"] == result["expected"] == 20 * 300
+    assert result["lost"] == result["duplicates"] == result["resets"] == 0
+    calls = result["redis_calls"]
+    assert 300 <= calls["xadd"] < 1000
+    if name == "ours-stream":
+        assert calls["xread"] >= 300
+    else:
+        assert calls["xread"] < 50
+    assert place.redis.command("DBSIZE") == 0

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from harness import Redis
 
-from . import limits, machine, publish, scenarios
+from . import durable, limits, machine, publish, scenarios
 from .contenders import ALL, Place
 from .rounds import Bench, say
 
@@ -19,6 +19,8 @@ RESULTS = ROOT / "t" / "bench" / "results"
 SCENARIOS = {
     "closed": scenarios.closed,
     "overload": scenarios.overload,
+    "durable": durable.durable,
+    "replay": durable.replay,
     "memory": scenarios.memory,
     "connect": scenarios.connect,
     "channels": scenarios.channels,
@@ -27,7 +29,7 @@ SCENARIOS = {
     "breaking": limits.breaking,
     "transports": scenarios.transports,
 }
-QUICK = ("closed", "overload", "connect")
+QUICK = ("closed", "overload", "durable", "replay", "connect")
 
 
 def parse(arguments):

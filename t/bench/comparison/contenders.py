@@ -82,6 +82,23 @@ def _against(place, directory):
     return _nginx(place, directory, "recommended", "redis", MODULE=place.against)
 
 
+def ours_stream(name, title, events):
+    """Durable channels; `events`: Redis' notify-keyspace-events."""
+
+    @contextlib.contextmanager
+    def start(place, directory):
+        place.redis.command("CONFIG", "SET", "notify-keyspace-events", events)
+        options = ["--entries"]
+        with _nginx(
+            place, directory, "stream", "redis", options=options, MODULE=place.module
+        ) as running:
+            yield running
+        place.redis.command("CONFIG", "SET", "notify-keyspace-events", "")
+        place.redis.command("FLUSHALL")  # or the next one's Redis has its memory to bear
+
+    return Contender(name, title, start)
+
+
 def _nchan(store):
     def start(place, directory):
         return _nginx(place, directory, f"nchan-{store}", "http")
@@ -139,6 +156,8 @@ ALL = {
         ours("http2", "this module, HTTP/2", scheme="https", options=["--http2"]),
         ours("gzip", "this module, gzip"),
         ours("channel-lists", "this module, lists of channels", path="/events?channels={}"),
+        ours_stream("ours-stream", "this module, durable", ""),
+        ours_stream("ours-stream-notified", "this module, durable, with notifications", "Ktgx"),
         Contender("against", "the other build", _against),
         Contender("nchan-memory", "nchan, memory", _nchan("memory")),
         Contender("nchan-redis", "nchan, Redis", _nchan("redis")),

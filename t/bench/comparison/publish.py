@@ -9,7 +9,7 @@ from .result import Result, Table
 BEGIN, END = "<!-- benchmark: begin -->", "<!-- benchmark: end -->"
 
 
-SHORT = ("closed", "overload", "memory", "connect")  # in the README
+SHORT = ("closed", "overload", "durable", "replay", "memory", "connect")  # in the README
 
 
 def write_json(directory, result, machine, command):

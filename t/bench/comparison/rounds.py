@@ -40,7 +40,16 @@ class Bench:
                 return (load or self.load)(running, **options)
 
     def load(self, running, **options):
-        return run_load(self.place.build / "load", running, **options)
+        """The generator's result, with the commands that Redis got meanwhile."""
+        redis = self.place.redis
+        redis.command("CONFIG", "RESETSTAT")
+        options.setdefault("broker_pid", redis.process.pid)
+        result = run_load(self.place.build / "load", running, **options)
+        stats = redis.client.info("commandstats")
+        result["redis_calls"] = {
+            name.removeprefix("cmdstat_"): values["calls"] for name, values in stats.items()
+        }
+        return result
 
     def alternate(self, case, names, rounds=None, **options):
         """Every contender once in a round, in turns from both ends: no one always runs first."""
