@@ -1,4 +1,4 @@
-"""The load generator on durable channels: it counts entries, and what a replay leaves out or repeats."""
+"""The load generator on durable channels: it counts entries, and what a replay lacks or repeats."""
 
 from pathlib import Path
 
@@ -105,7 +105,8 @@ def test_subscribers_of_a_replay_have_had_different_entries_and_get_the_rest(
     assert result["lost"] == result["duplicates"] == result["gaps"] == result["resets"] == 0
     assert result["caught_up_ms"]["count"] == 50
     server = result["server"]
-    assert 0 < server["pss_bytes_before"] / 2 < server["pss_bytes_peak"]  # shared pages count by shares
+    # Not more than before for certain: a page that others share too counts by its share.
+    assert 0 < server["pss_bytes_before"] / 2 < server["pss_bytes_peak"]
     log = nginx.directory / "begins.log"
     lines = wait_until(
         lambda: len(found := log.read_text().splitlines()) == 50 and found, "all have ended"
