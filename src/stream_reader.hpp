@@ -48,6 +48,8 @@ class StreamReader final : private StreamQueryOwner {
 
   bool is_located() const { return is_located_; }
   StreamId position() const { return position_; }
+  // Of the entry at the position; 0: not known.
+  std::uint64_t hash() const { return hash_; }
   // Nothing was between the position and here, which may be beyond it: the newest entries were withdrawn, or XSETID was used. Who stands
   // there has missed nothing.
   StreamId end() const { return std::max(end_, position_); }

@@ -143,6 +143,7 @@ class StreamTopic final : public Topic,
   void give_block(ChannelLog& log, const std::string& block, const EntryMark& mark, std::uint64_t now_ms);
   void tell_reset(Subscription& subscription, const DurableReset& reset, std::uint64_t now_ms);
   bool is_too_far(const Subscription& subscription, std::uint64_t more) const;
+  bool is_known_live(StreamId id, std::uint64_t hash) const;
   void find_starts_anew(std::uint64_t now_ms);
   Fork fork_at(StreamId position) const;
   void reset_to(StreamId position, Subscription& subscription, Continuity reason, const StreamFacts& facts, std::uint64_t now_ms);
@@ -160,6 +161,7 @@ class StreamTopic final : public Topic,
   StreamStarts starts_;
   std::vector<std::unique_ptr<LogPair>> logs_;  // one for each encoding in use: rarely more than two
   StreamId replayed_;                           // where the replay logs stand
+  StreamId proven_replayed_;                    // up to here, their entries are of the history that live reading knows
   std::optional<Fork> fork_;                    // the last one, if it is known where it was
   List<Subscription> placeless_;                // open, but what they wait for is not known
   List<Subscription> parked_;

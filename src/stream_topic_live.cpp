@@ -172,20 +172,35 @@ void StreamTopic::take_back(ChannelLog& log, Continuity reason, const StreamFact
 
 void StreamTopic::on_refused(std::string_view error, std::uint64_t now_ms) { host_.on_refused(*this, error, now_ms); }
 
-// What was read again is no evidence: it may be of the new history already.
 std::optional<std::uint64_t> StreamTopic::given_hash(StreamId id) const {
   for (const auto& pair : logs_) {
     if (const auto hash = pair->live.hash_of(id)) {
       return hash;
     }
   }
+  for (const auto& pair : logs_) {
+    if (const auto hash = pair->replay.hash_of(id); hash && id <= proven_replayed_) {
+      return hash;
+    }
+  }
   return std::nullopt;
+}
+
+// What was read again may be of a new history already, unless it led to an entry that live reading knows.
+bool StreamTopic::is_known_live(StreamId id, std::uint64_t hash) const {
+  if (hash == 0 || id == reader_.position()) {
+    return hash != 0 && hash == reader_.hash();
+  }
+  return std::any_of(logs_.begin(), logs_.end(), [&](const auto& pair) { return pair->live.hash_of(id) == hash; });
 }
 
 StreamId StreamTopic::oldest_given() const {
   StreamId oldest = reader_.position();
   for (const auto& pair : logs_) {
     oldest = std::min(oldest, pair->live.oldest_position());
+    if (proven_replayed_ > pair->replay.oldest_position()) {
+      oldest = std::min(oldest, pair->replay.oldest_position());
+    }
   }
   return oldest;
 }

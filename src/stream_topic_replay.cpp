@@ -32,6 +32,7 @@ bool StreamTopic::can_read(const Subscription& subscription) const {
 
 void StreamTopic::begin_replay(StreamId position) {
   replayed_ = position;
+  proven_replayed_ = position;
   for (const auto& pair : logs_) {
     pair->replay.begin_epoch(position);
   }
@@ -78,6 +79,9 @@ void StreamTopic::replay(const StreamEntry& entry, std::uint64_t now_ms) {
   ++hub_.counters().entries_replayed;
   replayed_ = entry.id;
   const std::uint64_t hash = host_.pages().hash(entry);
+  if (is_known_live(entry.id, hash)) {
+    proven_replayed_ = entry.id;
+  }
   for (const auto& pair : logs_) {
     if (pair->replay.attached() != 0) {
       give(pair->replay, entry, hash, now_ms);

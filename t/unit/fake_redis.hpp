@@ -78,7 +78,7 @@ inline std::string message(std::string_view channel, std::string_view payload) {
   return array({bulk("message"), bulk(channel), bulk(payload)});
 }
 
-inline std::string hello_reply(std::int64_t client_id = 5) {
+inline std::string hello_reply(std::size_t client_id = 5) {
   return array({bulk("server"), bulk("redis"), bulk("version"), bulk("7.0.15"), bulk("proto"), integer(2), bulk("id"), integer(client_id),
                 bulk("mode"), bulk("standalone"), bulk("role"), bulk("master"), bulk("modules"), array({})});
 }
@@ -95,7 +95,7 @@ class FakeRedis {
   };
 
   std::set<std::string> forbidden;  // channels and patterns: NOPERM
-  std::int64_t next_client_id = 5;
+  std::size_t next_client_id = 5;
   bool loses_messages = false;  // keeps answering, but delivers nothing any more
 
   Client& connect() { return clients_.emplace_back(); }

@@ -433,6 +433,17 @@ TEST_F(StreamSourceTest, WhoBringsAForkToLightIsToldOnce) {
   EXPECT_EQ(one->told(), both(told(1, 10), {"reset ahead @6-0", "other20 @20-0"}));
 }
 
+TEST_F(StreamSourceTest, WhatWasReadAgainUpToAKnownEntryTellsWhereTheForkIs) {
+  fill(1, 10);
+  auto one = reader("4-0");
+  EXPECT_EQ(one->told(), told(5, 10));
+  stream() = {};
+  fill(1, 8);
+  stream().add({20, 0}, "other20");
+  ring_and_read();
+  EXPECT_EQ(one->told(), both(told(5, 10), {"reset ahead @8-0", "other20 @20-0"}));
+}
+
 TEST_F(StreamSourceTest, WhatWasReadAgainInTheNewHistoryIsNotTheFork) {
   auto one = reader();
   for (std::uint64_t i = 1; i <= 10; ++i) {
@@ -442,11 +453,11 @@ TEST_F(StreamSourceTest, WhatWasReadAgainInTheNewHistoryIsNotTheFork) {
   fill(1, 6);
   stream().add({7, 1}, "other7");
   stream().add({8, 1}, "other8");
-  stream().add({10, 0}, "e10");  // as it was: nobody has noticed yet
-  ReaderChoice other_encoding;   // for whom the past is read
+  stream().add({10, 0}, "other10");  // nobody has noticed yet
+  ReaderChoice other_encoding;       // for whom the past is read
   other_encoding.framing = Framing::chunked;
   auto two = reader("7-1", other_encoding);
-  EXPECT_EQ(two->told(), (Told{"other8 @8-1", "e10 @10-0"}));
+  EXPECT_EQ(two->told(), (Told{"other8 @8-1", "other10 @10-0"}));
   stream() = {};
   fill(1, 6);
   stream().add({7, 1}, "other7");
