@@ -188,8 +188,11 @@ std::optional<std::uint64_t> StreamTopic::given_hash(StreamId id) const {
 
 // What was read again may be of a new history already, unless it led to an entry that live reading knows.
 bool StreamTopic::is_known_live(StreamId id, std::uint64_t hash) const {
-  if (hash == 0 || id == reader_.position()) {
-    return hash != 0 && hash == reader_.hash();
+  if (hash == 0) {
+    return false;  // it was cut: not known
+  }
+  if (id == reader_.position()) {
+    return hash == reader_.hash();
   }
   return std::any_of(logs_.begin(), logs_.end(), [&](const auto& pair) { return pair->live.hash_of(id) == hash; });
 }
