@@ -84,6 +84,9 @@ inline void* ReplyBuilder::add_text(const redisReadTask& task, ReplyType type, s
 }
 
 void* ReplyBuilder::cut(const redisReadTask& task, ReplyType type, std::size_t size) {
+  if (type != ReplyType::string && size >= most_bytes_) {
+    was_too_large_ = true;  // while the line was incomplete: lines cannot be skipped as bulk strings are (ReplyReader::skip_if_cut)
+  }
   const bool needs_room = size <= limits_.value;  // else it is cut for itself, and what follows has as much room as before
   if (room_limit_ == 0 || (needs_room && !has_room_for(size))) {
     room_limit_ = 0;
@@ -125,6 +128,7 @@ ReplyNode* ReplyBuilder::fields_array(const redisReadTask& task) {
 }
 
 void ReplyBuilder::cut_fields(ReplyNode& fields) {
+  was_too_large_ = is_too_large();
   fields.type = ReplyType::nil;
   fields.size = 1 + buffer_.text.size() - fields.text_begin;
   buffer_.text.resize(fields.text_begin);
@@ -198,6 +202,7 @@ void ReplyBuilder::clear() {
   recycle(buffer_.nodes);
   recycle(buffer_.text);
   room_limit_ = limits_.reply;
+  was_too_large_ = false;
   announced_bytes_ = 0;
 }
 

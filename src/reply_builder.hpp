@@ -26,8 +26,9 @@ class ReplyBuilder {
   // The next nil stands for a bulk string of this size, which is cut.
   void announce_cut(std::size_t size) { announced_bytes_ = size; }
 
-  // Whether the reply is larger than cutting can keep it.
-  bool is_too_large() const { return memory_bytes() > most_bytes(); }
+  // Whether the reply is larger than cutting can keep it, or was before a part of it was cut: where the network divides the bytes, and
+  // so when this is asked, makes no difference.
+  bool is_too_large() const { return was_too_large_ || memory_bytes() > most_bytes(); }
   // Most that is_too_large allows.
   std::size_t most_bytes() const { return most_bytes_; }
 
@@ -63,6 +64,7 @@ class ReplyBuilder {
   ReplyLimits limits_;      // the largest number for none
   std::size_t room_limit_;  // limits_.reply; 0 once it was too little, until the reply ends: what is cut makes no room for what follows
   std::size_t most_bytes_;
+  bool was_too_large_ = false;
   std::size_t announced_bytes_ = 0;
   ReplyBuffer buffer_;
 };

@@ -140,6 +140,26 @@ TEST(ReplyReader, ACompleteReplyThatCannotBeCutIsRefusedToo) {
   EXPECT_EQ(last, Result::too_large);
 }
 
+TEST(ReplyReader, AReplyThatWasTooLargeBeforeItsFieldsWereCutIsRefusedHoweverItsBytesAreDivided) {
+  std::string numbers = "*2\r\n$3\r\n1-1\r\n*102\r\n$1\r\nf\r\n";
+  for (int i = 0; i < 100; ++i) {
+    numbers += ":1\r\n";
+  }
+  const std::string text = "$100\r\n" + std::string(100, 'x') + "\r\n";
+  const std::string large = "$2000\r\n" + std::string(2000, 'x') + "\r\n";
+  const std::string line = "*2\r\n$3\r\n1-1\r\n*2\r\n" + large + "+" + std::string(4000, 'x') + "\r\n";
+  for (const std::string& reply : {numbers + text, line}) {
+    for (const std::size_t size : {std::size_t{7}, std::size_t{500}, reply.size()}) {
+      ReplyReader reader({0, 1000});
+      Result last = Result::need_more;
+      for (std::size_t at = 0; at < reply.size() && last == Result::need_more; at += size) {
+        EXPECT_TRUE(replies_in(reader, std::string_view(reply).substr(at, size), last).empty());
+      }
+      EXPECT_EQ(last, Result::too_large) << reply[25] << ' ' << size;
+    }
+  }
+}
+
 TEST(ReplyReader, ManyRepliesInOneReadAreEachMeasuredAlone) {
   ReplyReader reader({100, 100});
   std::string many;
