@@ -81,6 +81,21 @@ def test_a_replay_is_shown_with_its_commands_and_memory(run, tmp_path, capsys):
     assert many["redis_calls.xrange"][0] < 100 == data["raw"][1]["load"]["subscribers"]
 
 
+def test_reading_workers_are_shown_beside_a_redis_that_nobody_reads(run, tmp_path, capsys):
+    run("readers", "--quick", "--output", str(tmp_path))
+    said = capsys.readouterr().out
+    row = r"^\| 2 × 4 \| %s( \| -?[\d.]+){5} \| [3-6] \|$"
+    for contender in ("lanes", "notifications"):
+        assert re.search(row % contender, said, re.MULTILINE), said
+    data = json.loads((tmp_path / "readers.json").read_text())
+    (case,) = data["raw"]
+    assert case["failures"] == {}
+    assert set(case["rounds"]) == {"redis-alone", "ours-readers", "ours-readers-notified"}
+    for rounds in case["rounds"].values():
+        assert rounds["lost"] == [0]
+    assert all(rounds["latency_ms.p50"] for name, rounds in case["rounds"].items() if name[0] == "o")
+
+
 def test_a_contender_that_fails_is_named_and_the_others_go_on(run, tmp_path):
     wrong = ["--conf-extra", "sse_no_such_thing on;"]
     run("closed", "--quick", "--only", "ours,bare-send", *wrong, "--output", str(tmp_path))

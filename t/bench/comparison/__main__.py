@@ -9,7 +9,7 @@ from pathlib import Path
 
 from harness import Redis
 
-from . import durable, limits, machine, publish, scenarios
+from . import durable, limits, machine, publish, readers, scenarios
 from .contenders import ALL, Place
 from .rounds import Bench, say
 
@@ -21,6 +21,7 @@ SCENARIOS = {
     "overload": scenarios.overload,
     "durable": durable.durable,
     "replay": durable.replay,
+    "readers": readers.readers,
     "memory": scenarios.memory,
     "connect": scenarios.connect,
     "channels": scenarios.channels,
@@ -29,7 +30,7 @@ SCENARIOS = {
     "breaking": limits.breaking,
     "transports": scenarios.transports,
 }
-QUICK = ("closed", "overload", "durable", "replay", "connect")
+QUICK = ("closed", "overload", "durable", "replay", "readers", "connect")
 
 
 def parse(arguments):

@@ -42,6 +42,7 @@ class Place:
     extra: str = ""  # for our configurations
     against: str = ""  # another build of our module
     environment: dict = field(default_factory=dict)  # of an nginx with our module
+    workers: int = 1  # of it, where its configuration does not say
 
 
 @contextlib.contextmanager
@@ -50,7 +51,8 @@ def _nginx(
 ):
     binary = shutil.which("nginx")
     assert binary, "no nginx on the path"
-    values = {"BROKER": place.redis.url, "EXTRA": place.extra, "NCHAN": NCHAN, **values}
+    values |= {"BROKER": place.redis.url, "EXTRA": place.extra, "NCHAN": NCHAN}
+    values |= {"WORKERS": place.workers}
     text = (BENCH / "conf" / f"{conf}.conf").read_text()
     if "ssl_certificate" in text:
         make_certificate(directory)
@@ -82,7 +84,7 @@ def _against(place, directory):
     return _nginx(place, directory, "recommended", "redis", MODULE=place.against)
 
 
-def ours_stream(name, title, events):
+def ours_stream(name, title, events, conf="stream"):
     """Durable channels; `events`: Redis' notify-keyspace-events."""
 
     @contextlib.contextmanager
@@ -90,13 +92,19 @@ def ours_stream(name, title, events):
         place.redis.command("CONFIG", "SET", "notify-keyspace-events", events)
         options = ["--entries"]
         with _nginx(
-            place, directory, "stream", "redis", options=options, MODULE=place.module
+            place, directory, conf, "redis", options=options, MODULE=place.module
         ) as running:
             yield running
         place.redis.command("CONFIG", "SET", "notify-keyspace-events", "")
         place.redis.command("FLUSHALL")  # or the next one's Redis has its memory to bear
 
     return Contender(name, title, start)
+
+
+@contextlib.contextmanager
+def _redis_alone(place, directory):
+    yield Running("", place.redis.url, place.redis.process.pid)
+    place.redis.command("FLUSHALL")
 
 
 def _nchan(store):
@@ -158,6 +166,9 @@ ALL = {
         ours("channel-lists", "this module, lists of channels", path="/events?channels={}"),
         ours_stream("ours-stream", "this module, durable", ""),
         ours_stream("ours-stream-notified", "this module, durable, with notifications", "Ktgx"),
+        Contender("redis-alone", "nobody reads", _redis_alone),
+        ours_stream("ours-readers", "lanes", "", "readers"),
+        ours_stream("ours-readers-notified", "notifications", "Ktgx", "readers"),
         Contender("against", "the other build", _against),
         Contender("nchan-memory", "nchan, memory", _nchan("memory")),
         Contender("nchan-redis", "nchan, Redis", _nchan("redis")),

@@ -3,7 +3,7 @@
 import statistics
 import sys
 import tempfile
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from .contenders import ALL
@@ -34,9 +34,10 @@ class Bench:
         return [ALL[name] for name in names]
 
     def run(self, contender, load=None, **options):
-        """One run against a fresh server."""
+        """One run against a fresh server; `load` gives another result than the generator's."""
+        place = replace(self.place, workers=options.get("workers", 1))
         with tempfile.TemporaryDirectory(prefix="sse-bench-") as directory:
-            with contender.start(self.place, Path(directory)) as running:
+            with contender.start(place, Path(directory)) as running:
                 return (load or self.load)(running, **options)
 
     def load(self, running, **options):
@@ -51,7 +52,7 @@ class Bench:
         }
         return result
 
-    def alternate(self, case, names, rounds=None, **options):
+    def alternate(self, case, names, rounds=None, load=None, **options):
         """Every contender once in a round, in turns from both ends: no one always runs first."""
         table = Case(case, options)
         contenders = self.chosen(names)
@@ -60,7 +61,7 @@ class Bench:
                 if contender.name in table.failures and contender.name not in table.results:
                     continue  # it never worked
                 try:
-                    table.add(contender, self.run(contender, **options))
+                    table.add(contender, self.run(contender, load, **options))
                 except (LoadFailed, AssertionError) as failure:
                     reason = str(failure).strip().splitlines()[-1]
                     say(f"  {contender.name}: {reason}")
