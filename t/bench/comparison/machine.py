@@ -40,6 +40,6 @@ def sentence(machine, command):
     """The line below the table."""
     return (
         f"{machine['cpu']}, {machine['cores']} cores, Linux {machine['kernel']}; "
-        f"nginx {machine['nginx']} with one worker where no other number stands, Redis {machine['redis']}, "
+        f"nginx {machine['nginx']} with one worker unless said, Redis {machine['redis']}, "
         f"nchan {machine['nchan']}, Node {machine['node']}. `{command}`"
     )
