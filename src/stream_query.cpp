@@ -24,6 +24,9 @@ void StreamQuery::ask_page(StreamId from, StreamId to, std::size_t count, std::u
 void StreamQuery::ask_page_and_facts(StreamId from, StreamId to, std::size_t count, std::uint64_t now_ms) {
   transaction_error_.clear();
   ask(RequestKind::transaction, {"MULTI"}, now_ms);
+  if (replication_.may_join_transactions()) {
+    ask(RequestKind::transaction, {"ROLE"}, now_ms);
+  }
   ask(RequestKind::transaction, {"XINFO", "STREAM", key_}, now_ms);
   ask(RequestKind::transaction, {"XRANGE", key_, to_string(from), to_string(to), "COUNT", std::to_string(count)}, now_ms);
   ask(RequestKind::judge, {"EXEC"}, now_ms);
@@ -63,22 +66,27 @@ void StreamQuery::on_reply(const Request& request, ReplyView reply, std::uint64_
   }
 }
 
-// What could not be queued says why EXEC was refused.
+// [ROLE's answer, if it was asked,] XINFO's, XRANGE's. What could not be queued says why EXEC was refused.
 void StreamQuery::on_transaction(ReplyView reply, std::uint64_t now_ms) {
   if (!transaction_error_.empty()) {
     owner_.on_no_answer(std::string(transaction_error_), now_ms);
     return;
   }
-  if (reply.size() != 2) {
+  if (reply.size() != 2 && reply.size() != 3) {
     refuse(reply, now_ms);
     return;
   }
-  const std::optional<StreamFacts> facts = parse_stream_facts(reply.at(0));
-  const ReplyView page = reply.at(1);
+  const std::size_t first = reply.size() - 2;
+  if (first != 0) {
+    replication_.take(reply.at(0), now_ms);
+  }
+  const ReplyView info = reply.at(first);
+  const ReplyView page = reply.at(first + 1);
+  const std::optional<StreamFacts> facts = parse_stream_facts(info);
   if (facts && page.is_array()) {
     owner_.on_page(page, &*facts, now_ms);
   } else {
-    refuse(facts ? page : reply.at(0), now_ms);
+    refuse(facts ? page : info, now_ms);
   }
 }
 

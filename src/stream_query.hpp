@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "redis_session.hpp"
+#include "replication_watch.hpp"
 #include "stream_facts.hpp"
 #include "stream_id.hpp"
 
@@ -30,7 +31,8 @@ class StreamQueryOwner {
 class StreamQuery final : private redis::ReplyHandler {
  public:
   // All must outlive the query.
-  StreamQuery(const std::string& key, StreamQueryOwner& owner, redis::Session& session) : key_(key), owner_(owner), session_(session) {}
+  StreamQuery(const std::string& key, StreamQueryOwner& owner, redis::Session& session, ReplicationWatch& replication)
+      : key_(key), owner_(owner), session_(session), replication_(replication) {}
 
   bool can_ask() const { return session_.is_ready(); }
 
@@ -55,6 +57,7 @@ class StreamQuery final : private redis::ReplyHandler {
   const std::string& key_;
   StreamQueryOwner& owner_;
   redis::Session& session_;
+  ReplicationWatch& replication_;
   std::uint32_t in_flight_ = 0;
   std::string transaction_error_;  // the first of what was to be queued
 };

@@ -117,7 +117,7 @@ void StreamReader::on_judged(ReplyView page, const StreamFacts& facts, std::uint
   } else if (first == First::other) {
     reason_ = judge_cursor(position_, facts_);
   }
-  if (is_missing(reason_) && !owner_.is_history_trusted()) {
+  if (is_missing(reason_) && !owner_.is_history_trusted(now_ms)) {
     refuse(kUntrusted, now_ms);
   } else if (reason_ == Continuity::continuous) {
     if (first != First::same) {

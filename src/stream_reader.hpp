@@ -31,7 +31,7 @@ class StreamReaderOwner {
   // Redis refused; nothing is under way any more.
   virtual void on_refused(std::string_view error, std::uint64_t now_ms) = 0;
   // False: what the server lacks may be there in truth.
-  virtual bool is_history_trusted() const = 0;
+  virtual bool is_history_trusted(std::uint64_t now_ms) = 0;
   // What is known of entries that were given.
   virtual std::optional<std::uint64_t> given_hash(StreamId id) const = 0;
   virtual StreamId oldest_given() const = 0;
@@ -43,8 +43,9 @@ class StreamReaderOwner {
 class StreamReader final : private StreamQueryOwner {
  public:
   // All must outlive the reader.
-  StreamReader(const std::string& key, StreamReaderOwner& owner, redis::Session& session, const StreamPages& pages)
-      : owner_(owner), query_(key, *this, session), pages_(pages) {}
+  StreamReader(const std::string& key, StreamReaderOwner& owner, redis::Session& session, ReplicationWatch& replication,
+               const StreamPages& pages)
+      : owner_(owner), query_(key, *this, session, replication), pages_(pages) {}
 
   bool is_located() const { return is_located_; }
   StreamId position() const { return position_; }

@@ -159,7 +159,7 @@ bool StreamReplay::judge(const StreamFacts& facts, bool is_proven, std::uint64_t
     return false;
   }
   reset_outside(facts, now_ms);
-  if (is_missing(verdict) && !owner_.is_history_trusted()) {
+  if (is_missing(verdict) && !owner_.is_history_trusted(now_ms)) {
     refuse(kUntrusted, now_ms);
     return false;
   }
@@ -190,14 +190,14 @@ void StreamReplay::give(ReplyView entries, const StreamFacts* facts, std::uint64
     for (; next != ahead.end() && position_of(**next) < until; ++next) {
       Subscription& parked = **next;
       const bool is_certain = position_of(parked) == at_ || are_adjacent(position_of(parked), entry);
-      if (!is_certain && (facts == nullptr || !owner_.is_history_trusted())) {
-        needs_facts_ = needs_facts_ || facts == nullptr;
+      if (!is_certain && facts == nullptr) {
+        needs_facts_ = true;
         continue;
       }
       const Continuity verdict = is_certain ? Continuity::continuous : judge_cursor(position_of(parked), *facts);
       if (verdict == Continuity::continuous) {
         owner_.join(parked);
-      } else if (!is_missing(verdict) || is_live_sure_) {
+      } else if (!is_missing(verdict) || (is_live_sure_ && owner_.is_history_trusted(now_ms))) {
         owner_.reset(parked, verdict, *facts, now_ms);
       }
     }
@@ -264,7 +264,7 @@ void StreamReplay::reset_outside(const StreamFacts& facts, std::uint64_t now_ms)
     Subscription& candidate = *parked;
     parked = owner_.parked().after(candidate);
     const Continuity verdict = judge_outside(candidate, facts);
-    if (verdict != Continuity::continuous && !(is_missing(verdict) && !owner_.is_history_trusted())) {
+    if (verdict != Continuity::continuous && !(is_missing(verdict) && !owner_.is_history_trusted(now_ms))) {
       owner_.reset(candidate, verdict, facts, now_ms);
     }
   }

@@ -39,7 +39,7 @@ class StreamReplayOwner {
   virtual const EntrySize& entry_size() const = 0;
 
   // False: what the server lacks may be there in truth.
-  virtual bool is_history_trusted() const = 0;
+  virtual bool is_history_trusted(std::uint64_t now_ms) = 0;
   // Takes it in from where it is parked: it gets what the walk reads from now on.
   virtual void join(Subscription& subscription) = 0;
   // The next entry, for all who have joined.
@@ -65,8 +65,9 @@ class StreamReplayOwner {
 class StreamReplay final : private StreamQueryOwner {
  public:
   // All must outlive the replay.
-  StreamReplay(const std::string& key, StreamReplayOwner& owner, redis::Session& session, const StreamPages& pages)
-      : owner_(owner), query_(key, *this, session), pages_(pages) {}
+  StreamReplay(const std::string& key, StreamReplayOwner& owner, redis::Session& session, ReplicationWatch& replication,
+               const StreamPages& pages)
+      : owner_(owner), query_(key, *this, session, replication), pages_(pages) {}
 
   // Goes on: begins a walk if there is none and somebody waits, or reads the next page if somebody has taken the last. To be called
   // whenever one of these may have become true.

@@ -54,7 +54,7 @@ class StreamSource final : public Source, public CommandUser, private StreamHost
 
   redis::Session& commands() override { return commands_; }
   const StreamPages& pages() const override { return pages_; }
-  bool is_history_trusted() override { return replication_.is_trusted(); }
+  ReplicationWatch& replication() override { return replication_; }
   void listen(StreamTopic& topic, std::uint64_t now_ms) override { bells_.listen(topic, now_ms); }
   void on_lane_told(StreamTopic& topic, std::uint64_t now_ms) override { bells_.on_lane_told(topic, now_ms); }
   void on_refused(StreamTopic& topic, std::string_view error, std::uint64_t now_ms) override;

@@ -29,8 +29,7 @@ class StreamHost {
  public:
   virtual redis::Session& commands() = 0;
   virtual const StreamPages& pages() const = 0;
-  // False: that something is not there proves nothing now (ReplicationWatch).
-  virtual bool is_history_trusted() = 0;
+  virtual ReplicationWatch& replication() = 0;
   // To be told of new entries; again after it answered a call with false.
   virtual void listen(StreamTopic& topic, std::uint64_t now_ms) = 0;
   // A lane told the topic of entries.
@@ -99,7 +98,7 @@ class StreamTopic final : public Topic,
   void on_caught_up(std::uint64_t now_ms) override;
   void on_broken(Continuity reason, const StreamFacts& facts, std::optional<StreamId> fork, std::uint64_t now_ms) override;
   void on_refused(std::string_view error, std::uint64_t now_ms) override;
-  bool is_history_trusted() const override { return host_.is_history_trusted(); }
+  bool is_history_trusted(std::uint64_t now_ms) override { return host_.replication().is_trusted(doubt_, now_ms); }
   std::optional<std::uint64_t> given_hash(StreamId id) const override;
   StreamId oldest_given() const override;
 
@@ -153,6 +152,7 @@ class StreamTopic final : public Topic,
   void count_reset(Continuity reason, std::size_t count);
 
   StreamHost& host_;
+  ReplicaDoubt doubt_;
   bool is_caught_up_ = false;  // the answer that says so is being looked at
   std::uint64_t reads_since_ms_ = 0;
   std::uint32_t reads_ = 0;  // since then, because a lane told of something

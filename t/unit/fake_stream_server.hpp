@@ -41,6 +41,10 @@ class FakeStreamServer {
 
   std::map<std::string, Stream> streams;
   std::map<std::string, std::string> refusals;  // by key: what every command for it is answered with
+  std::string role = array({bulk("master"), integer(0), array({})});
+
+  // A replica whose link to its master is "connected", or what else Redis calls it.
+  void be_replica(const char* link) { role = array({bulk("slave"), bulk("127.0.0.1"), integer(6379), bulk(link), integer(100)}); }
 
   Client& connect() { return clients_.emplace_back(); }
   void disconnect(Client& client) {
@@ -79,9 +83,6 @@ class FakeStreamServer {
     if (command[0] == "PING") {
       return "+PONG\r\n";
     }
-    if (command[0] == "ROLE") {
-      return array({bulk("master"), integer(0), array({})});
-    }
     if (command[0] == "MULTI") {
       client.transaction.emplace();
       client.is_spoiled = false;
@@ -112,6 +113,9 @@ class FakeStreamServer {
   }
 
   std::string run(const Command& command) const {
+    if (command[0] == "ROLE") {
+      return role;
+    }
     if (const std::string* refusal = refusal_of(command)) {
       return "-" + *refusal + "\r\n";
     }
