@@ -127,6 +127,7 @@ TEST(ResetPosition, IsTheForkWhereItIsKnown) {
   EXPECT_EQ(reset_position(Continuity::deleted, trimmed_stream(), StreamId{5, 0}), (StreamId{5, 0})) << "deleted, and made again";
   EXPECT_EQ(reset_position(Continuity::trimmed, trimmed_stream(), StreamId{5, 0}), (StreamId{3, 0}.previous()));
   EXPECT_EQ(reset_position(Continuity::deleted, StreamFacts(), StreamId{5, 0}), kFirstStreamId);
+  EXPECT_EQ(reset_position(Continuity::ahead, trimmed_stream(), StreamId{1, 0}), (StreamId{3, 0}.previous())) << "trimmed since";
 }
 
 }  // namespace

@@ -13,6 +13,7 @@
 
 #include "durable_world.hpp"
 #include "reference_cursor.hpp"
+#include "stream_fixture.hpp"
 
 namespace sse {
 namespace {
@@ -21,50 +22,10 @@ using test::DurableReader;
 using test::DurableWorld;
 using test::FakeStreamServer;
 using test::ReaderChoice;
-using Told = std::vector<std::string>;
+using test::Told;
 using Phase = DurableReading::Phase;
 
-class StreamSourceTest : public ::testing::Test {
- protected:
-  StreamSourceTest() { world_.connect(); }
-
-  FakeStreamServer::Stream& stream(const std::string& key = "news") { return world_.server.streams[key]; }
-  // Entries 1-0, 2-0 … of data e1, e2 …
-  void fill(std::uint64_t from, std::uint64_t to, const std::string& key = "news") {
-    for (std::uint64_t i = from; i <= to; ++i) {
-      stream(key).add({i, 0}, "e" + std::to_string(i));
-    }
-  }
-  static Told told(std::uint64_t from, std::uint64_t to) {
-    Told result;
-    for (std::uint64_t i = from; i <= to; ++i) {
-      result.push_back("e" + std::to_string(i) + " @" + std::to_string(i) + "-0");
-    }
-    return result;
-  }
-  static Told both(Told first, const Told& second) {
-    first.insert(first.end(), second.begin(), second.end());
-    return first;
-  }
-
-  std::unique_ptr<DurableReader> reader(std::string_view cursor = {}, const ReaderChoice& choice = {}) {
-    auto made = world_.reader({"news"}, choice, cursor);
-    world_.exchange();
-    return made;
-  }
-  static ReaderChoice starting(Start start, std::size_t last = 0) {
-    ReaderChoice choice;
-    choice.durable.start = start;
-    choice.durable.last = last;
-    return choice;
-  }
-  void ring_and_read() {
-    world_.ring("news");
-    world_.exchange();
-  }
-
-  DurableWorld world_;
-};
+using StreamSourceTest = test::StreamFixture;
 
 // Where it begins
 
@@ -296,8 +257,30 @@ TEST_F(StreamSourceTest, WhoIsAllowedExactlyWhatThereIsGetsIt) {
   choice.durable.max_replay = 30;
   auto one = reader("70-0", choice);
   EXPECT_EQ(one->told(), told(71, 100));
-  auto two = reader("69-0", choice);  // from the window
-  EXPECT_EQ(two->told().back(), "reset too-far @100-0");
+  auto two = reader("70-0", choice);  // from the window
+  EXPECT_EQ(two->told(), told(71, 100));
+  auto three = reader("69-0", choice);
+  EXPECT_EQ(three->told().back(), "reset too-far @100-0");
+  fill(101, 130);
+  ring_and_read();
+  auto four = reader("100-0", choice);  // from the live window
+  EXPECT_EQ(four->told(), told(101, 130));
+}
+
+TEST_F(StreamSourceTest, WhoWasLiveInBetweenHasNotMissedWhatItGotBefore) {
+  ReaderChoice choice;
+  choice.durable.max_replay = 300;
+  choice.buffer_bytes = 500;  // the window
+  fill(1, 201);
+  auto one = reader("1-0", choice);
+  one->sink.room = 10;
+  for (std::uint64_t i = 202; i <= 451; ++i) {
+    world_.publish("news", {i, 0}, "e" + std::to_string(i));
+  }
+  ASSERT_EQ(one->phase(), Phase::parked);
+  one->make_writable();
+  world_.exchange();
+  EXPECT_EQ(one->told(), told(2, 451));
 }
 
 // Resets
@@ -319,6 +302,21 @@ TEST_F(StreamSourceTest, ATrimUnderALiveReaderIsToldOnce) {
   stream().model.trim_to(20);
   ring_and_read();
   EXPECT_EQ(one->told(), both({"reset trimmed @30-18446744073709551615"}, told(31, 50)));
+  EXPECT_EQ(world_.hub.counters().forks, 0u);
+}
+
+TEST_F(StreamSourceTest, WhoLostEntriesByTrimmingIsJudgedTogetherWithOthers) {
+  fill(1, 100);
+  stream().model.trim_to(20);
+  std::vector<std::unique_ptr<DurableReader>> readers;
+  for (std::uint64_t i = 1; i <= 60; ++i) {
+    readers.push_back(world_.reader({"news"}, {}, std::to_string(i) + "-0"));
+  }
+  world_.exchange();
+  for (const auto& one : readers) {
+    EXPECT_EQ(one->told(), both({"reset trimmed @80-18446744073709551615"}, told(81, 100)));
+  }
+  EXPECT_LE(world_.asked("EXEC").size(), 2u);
 }
 
 TEST_F(StreamSourceTest, ATrimUnderAReplayIsToldOnce) {
@@ -626,26 +624,6 @@ TEST_F(StreamSourceTest, ErrorsOfTheServerAreNoEvidenceAboutAStream) {
     EXPECT_EQ(world.hub.counters().resets_deleted, 0u);
     EXPECT_EQ(live->told().size(), 1u);
   }
-}
-
-// Lanes
-
-TEST_F(StreamSourceTest, WhatALaneBringsLateOrTwiceComesOnce) {
-  auto one = reader();
-  fill(1, 5);
-  const auto first = world_.read_lane("news");
-  for (int i = 0; i < 60; ++i) {  // so often that it is taken as it is
-    world_.ring("news");
-    world_.tell(first);
-  }
-  fill(6, 9);
-  const auto second = world_.read_lane("news");
-  world_.exchange();
-  world_.tell(second);
-  world_.tell(first);
-  world_.tell(world_.read_lane("news"));
-  world_.exchange();
-  EXPECT_EQ(one->told(), told(1, 9));
 }
 
 // Several channels
