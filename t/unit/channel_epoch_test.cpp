@@ -71,7 +71,7 @@ TEST_F(ChannelEpochTest, OnlyIdsThatWentThroughItHaveAPlace) {
   EXPECT_EQ(frame_after(10), 0u);
   EXPECT_EQ(frame_after(12), 1u);
   EXPECT_EQ(frame_after(14), 2u);
-  for (const std::uint64_t ms : {0, 9, 11, 13, 15}) {
+  for (const std::uint64_t ms : {0U, 9U, 11U, 13U, 15U}) {
     EXPECT_EQ(frame_after(ms), std::nullopt) << ms;
   }
   EXPECT_EQ(frame_after(12, 1), std::nullopt);
@@ -103,7 +103,7 @@ TEST_F(ChannelEpochTest, AnEpochHasNoPlaceForAnothersIds) {
   append(20, 1);
   EXPECT_EQ(frame_after(4), 10u);
   EXPECT_EQ(frame_after(5), 11u);
-  for (const std::uint64_t ms : {0, 3, 6, 10}) {
+  for (const std::uint64_t ms : {0U, 3U, 6U, 10U}) {
     EXPECT_EQ(frame_after(ms), std::nullopt) << ms;
   }
   EXPECT_EQ(log_.hash_of({3, 0}), std::nullopt);
@@ -185,7 +185,8 @@ TEST(BoundedWindowTest, ALaggardFallsOutWhenTheBoundIsReached) {
   log.lag(slow);
   std::uint64_t at = 0;
   while (observer.fallen.empty() && at < 100) {
-    log.append_entry(std::string(100, 'x'), {{++at, 0}, at}, at, 1);
+    ++at;
+    log.append_entry(std::string(100, 'x'), {{at, 0}, at}, at, 1);
     log.begin_round();
     log.end_round(1);
   }

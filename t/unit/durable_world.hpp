@@ -169,7 +169,7 @@ class DurableReader {
   reference::Client client_;
 };
 
-class DurableWorld : private redis::SessionObserver {
+class DurableWorld final : private redis::SessionObserver {
  public:
   static constexpr redis::ReplyLimits kReplyLimits = {100'000, 1'000'000};
   static constexpr std::uint64_t kTickMs = 500;

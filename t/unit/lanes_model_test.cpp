@@ -27,7 +27,6 @@ class Life {
  public:
   Life(std::uint64_t seed, bool may_unblock)
       : random_(seed),
-        may_unblock_(may_unblock),
         options_(LaneWorld::small(2 + below(12), 1 + below(4), below(4))),
         world_(with_seed(options_, seed)),
         stream_count_(2 + below(40)) {
@@ -239,7 +238,6 @@ class Life {
   }
 
   std::mt19937_64 random_;
-  bool may_unblock_;
   LanesOptions options_;
   LaneWorld world_;
   std::size_t stream_count_;

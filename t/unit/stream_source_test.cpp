@@ -174,7 +174,7 @@ TEST_F(StreamSourceTest, ACursorThatAnotherWorkerGaveIsWaitedForNotReset) {
 
 TEST_F(StreamSourceTest, AnIdThatWasWithdrawnIsNotLost) {
   fill(1, 10);
-  for (const std::uint64_t id : {4, 5, 10}) {
+  for (const std::uint64_t id : {4U, 5U, 10U}) {
     stream().model.withdraw({id, 0});
   }
   auto one = reader("4-0");
