@@ -92,25 +92,48 @@ TEST(StampTest, OtherPayloadsAreNone) {
   EXPECT_EQ(parser.parse("m" + std::string(100, 'x')), nullptr);
 }
 
-// Feeds in pieces of every size.
+// Gives the sizes of events whose data begins with a stamp, and how many others and resets there were.
+struct EventsFound {
+  std::vector<size_t> messages;
+  int others = 0;
+  int resets = 0;
+};
+
+EventsFound find_events(std::string_view stream, size_t piece) {
+  EventsFound found;
+  EventReader reader;
+  StampParser parser;
+  for (size_t at = 0; at < stream.size(); at += piece) {
+    const auto on_data = [&](std::string_view begin, size_t size) {
+      if (parser.parse(begin) != nullptr) {
+        found.messages.push_back(size);
+      } else {
+        ++found.others;
+      }
+    };
+    reader.feed(stream.substr(at, piece), on_data, [&] { ++found.resets; });
+  }
+  return found;
+}
+
 TEST(EventReaderTest, FindsPayloadsHoweverTheBytesAreCut) {
   std::string payload = Stamp().payload(100);
   std::string stream =
       "retry: 2000\n\n: keepalive\n\nid: 5:0\ndata: " + payload + "\n\nevent: reset\ndata: {}\n\ndata:" + payload + "\r\n\r\n";
   for (size_t size = 1; size <= stream.size(); ++size) {
-    EventReader reader;
-    StampParser parser;
-    int messages = 0;
-    int resets = 0;
-    int others = 0;
-    for (size_t at = 0; at < stream.size(); at += size) {
-      reader.feed(
-          std::string_view(stream).substr(at, size), [&](std::string_view data) { ++(parser.parse(data) != nullptr ? messages : others); },
-          [&] { ++resets; });
-    }
-    EXPECT_EQ(messages, 2) << "pieces of " << size;
-    EXPECT_EQ(resets, 1);
-    EXPECT_EQ(others, 1);
+    const EventsFound found = find_events(stream, size);
+    EXPECT_EQ(found.messages, (std::vector<size_t>{100, 100})) << "pieces of " << size;
+    EXPECT_EQ(found.resets, 1);
+    EXPECT_EQ(found.others, 1);
+  }
+}
+
+TEST(EventReaderTest, AnEventIsThereWithItsBlankLine) {
+  const std::string line = "data: " + Stamp().payload(60) + "\n";
+  for (size_t size = 1; size <= line.size(); ++size) {
+    EXPECT_TRUE(find_events(line, size).messages.empty()) << "pieces of " << size;
+    EXPECT_EQ(find_events(line + "\n", size).messages, (std::vector<size_t>{60}));
+    EXPECT_EQ(find_events(line + line + "\n", size).messages, (std::vector<size_t>{121})) << "lines of one event";
   }
 }
 
@@ -147,7 +170,7 @@ class TallyTest : public testing::Test {
     stamp.kind = kind;
     stamp.channel = channel;
     stamp.sequence = sequence;
-    bool is_its_own = tally_.add(0, next_, stamp.payload(50));
+    bool is_its_own = tally_.add(0, next_, stamp.payload(0), options_.payload);
     tally_.end_round();
     return is_its_own;
   }
@@ -180,6 +203,16 @@ TEST_F(TallyTest, TheFirstMessageMissingIsAGap) {
   add('w', 0, 0);
   add('m', 0, 1);
   EXPECT_EQ(counters_.gaps, 1U);
+}
+
+TEST_F(TallyTest, AMessageOfAnotherSizeIsDamagedAndNoDelivery) {
+  for (size_t size : {options_.payload - 1, options_.payload + 1}) {
+    EXPECT_TRUE(tally_.add(0, next_, Stamp().payload(0), size));
+  }
+  EXPECT_EQ(counters_.damaged, 2U);
+  add('m', 0, 0);
+  EXPECT_EQ(counters_.deliveries, 1U);
+  EXPECT_EQ(counters_.duplicates, 0U);
 }
 
 TEST_F(TallyTest, WarmUpCountsEachChannelOnceAndNoDelivery) {
@@ -218,7 +251,7 @@ TEST_F(TallyTest, InAReplayTheLastEntryAloneIsTimed) {
 
 TEST_F(TallyTest, ForeignChannelsAreRefusedAndForeignPayloadsPassedOver) {
   EXPECT_FALSE(add('m', 2, 0));
-  EXPECT_TRUE(tally_.add(0, next_, "a greeting"));
+  EXPECT_TRUE(tally_.add(0, next_, "a greeting", 10));
   EXPECT_EQ(counters_.deliveries, 0U);
 }
 

@@ -200,7 +200,7 @@ void Reader::on_bytes(Subscriber& subscriber, std::string_view bytes) {
   Response& response = subscriber.response;
   const char* wrong = response.feed(bytes, [&](std::string_view body) {
     subscriber.events.feed(
-        body, [&](std::string_view payload) { on_message(subscriber, payload); }, [this] { ++counters_.resets; });
+        body, [&](std::string_view begin, size_t size) { on_message(subscriber, begin, size); }, [this] { ++counters_.resets; });
   });
   if (wrong != nullptr) {
     refuse(subscriber, wrong);
@@ -224,8 +224,8 @@ void Reader::on_bytes(Subscriber& subscriber, std::string_view bytes) {
   }
 }
 
-void Reader::on_message(Subscriber& subscriber, std::string_view payload) {
-  if (!tally_.add(subscriber.index, subscriber.next, payload)) {
+void Reader::on_message(Subscriber& subscriber, std::string_view begin, size_t size) {
+  if (!tally_.add(subscriber.index, subscriber.next, begin, size)) {
     refuse(subscriber, "a message of a channel that was not asked for");
   }
 }

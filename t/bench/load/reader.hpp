@@ -32,7 +32,7 @@ class Reader {
   void write_pending(Subscriber& subscriber);
   void read(Subscriber& subscriber);
   void on_bytes(Subscriber& subscriber, std::string_view bytes);
-  void on_message(Subscriber& subscriber, std::string_view payload);
+  void on_message(Subscriber& subscriber, std::string_view begin, size_t size);
   void closed(Subscriber& subscriber);
   void watch(Subscriber& subscriber, uint32_t events, int operation);
   void stall();

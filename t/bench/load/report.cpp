@@ -159,7 +159,10 @@ void latency_rows(const Histogram& histogram) {
 
 }  // namespace
 
-bool is_complete(const Shared& shared) { return lost(shared) == 0 && shared.sum(&ReaderCounters::duplicates) == 0 && !shared.is_cut_short; }
+bool is_complete(const Shared& shared) {
+  return lost(shared) == 0 && shared.sum(&ReaderCounters::damaged) == 0 && shared.sum(&ReaderCounters::duplicates) == 0 &&
+         !shared.is_cut_short;
+}
 
 std::string report_json(const Options& options, const Shared& shared, const Measurements& m) {
   rapidjson::StringBuffer buffer;
@@ -183,6 +186,7 @@ std::string report_json(const Options& options, const Shared& shared, const Meas
   uint64_t deliveries = shared.sum(&ReaderCounters::deliveries);
   put_count(writer, "deliveries", deliveries);
   put_count(writer, "lost", lost(shared));
+  put_count(writer, "damaged", shared.sum(&ReaderCounters::damaged));
   put_count(writer, "gaps", shared.sum(&ReaderCounters::gaps));
   put_count(writer, "duplicates", shared.sum(&ReaderCounters::duplicates));
   put_count(writer, "resets", shared.sum(&ReaderCounters::resets));
@@ -223,6 +227,7 @@ void print_table(const Options& options, const Shared& shared, const Measurement
     count_row("published", shared.published);
     count_row("deliveries", deliveries);
     count_row("lost", lost(shared));
+    count_row("damaged", shared.sum(&ReaderCounters::damaged));
     count_row("duplicates", shared.sum(&ReaderCounters::duplicates));
     row("last delivery after", arrived_seconds(shared), "s");
     row("deliveries per second", static_cast<double>(deliveries) / arrived_seconds(shared), "");

@@ -26,6 +26,7 @@ struct ReaderCounters {
   std::atomic<uint64_t> closed = 0;      // by the server, or broken
   std::atomic<uint64_t> warmed = 0;      // pairs of subscriber and channel that a message has reached
   std::atomic<uint64_t> deliveries = 0;  // of measured messages
+  std::atomic<uint64_t> damaged = 0;     // of another size than was published; no deliveries
   std::atomic<uint64_t> duplicates = 0;
   std::atomic<uint64_t> gaps = 0;  // messages left out before one that arrived
   std::atomic<uint64_t> resets = 0;

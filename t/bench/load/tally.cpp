@@ -11,14 +11,18 @@ void Tally::received(size_t length) {
   bytes_ += length;
 }
 
-bool Tally::add(uint32_t subscriber, std::vector<uint32_t>& next, std::string_view payload) {
-  const Stamp* stamp = stamps_.parse(payload);
+bool Tally::add(uint32_t subscriber, std::vector<uint32_t>& next, std::string_view begin, size_t size) {
+  const Stamp* stamp = stamps_.parse(begin);
   if (stamp == nullptr) {
     return true;  // a greeting, say
   }
   uint32_t place = (stamp->channel + options_.channels - options_.first_channel(subscriber)) % options_.channels;
   if (place >= next.size()) {
     return false;
+  }
+  if (size != options_.payload) {
+    ++counters_.damaged;
+    return true;
   }
   uint32_t& due = next[place];
   if (due == kUnheard) {

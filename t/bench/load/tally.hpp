@@ -4,6 +4,7 @@
 #include "shared.hpp"
 #include "stamp.hpp"
 
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 #include <vector>
@@ -23,8 +24,9 @@ class Tally {
   // Bytes have been read, now.
   void received(size_t length);
 
-  // A message came to a subscriber; `next` has, per channel of its own, the sequence that is due. False if it was not for it.
-  bool add(uint32_t subscriber, std::vector<uint32_t>& next, std::string_view payload);
+  // A message of `size` bytes, which begins so, came to a subscriber; `next` has, per channel of its own, the sequence that is due. False
+  // if it was not for it.
+  bool add(uint32_t subscriber, std::vector<uint32_t>& next, std::string_view begin, size_t size);
 
   void end_round();
 
