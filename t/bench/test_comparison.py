@@ -13,6 +13,7 @@ from comparison import publish
 from comparison.__main__ import main
 from comparison.result import Result, Table
 from comparison.rounds import Case, spread
+from comparison.scenarios import faultless
 from harness import processes, wait_until
 
 BUILD = Path(__file__).resolve().parent.parent.parent / "build" / "bench"
@@ -129,13 +130,15 @@ def test_it_leaves_no_process_behind_when_it_is_ended(module_path, tmp_path):
 
 
 def test_wrong_names_are_refused(capsys):
-    for arguments in (["fast"], ["--only", "theirs"], ["--module", "/nowhere.so"]):
+    wrong = (["fast"], ["--only", "theirs"], ["--module", "/nowhere.so"], ["--rounds", "0"])
+    for arguments in wrong:
         with pytest.raises(SystemExit):
             main(arguments)
     said = capsys.readouterr().err
     assert 'no scenario "fast"; there are: closed, overload' in said
     assert 'no contender "theirs"; there are: ours' in said
     assert "no module at /nowhere.so" in said
+    assert "--rounds is at least 1" in said
 
 
 def test_the_readme_gets_the_tables_of_all_results_between_its_markers(tmp_path):
@@ -165,8 +168,20 @@ def test_the_readme_gets_the_tables_of_all_results_between_its_markers(tmp_path)
 def test_ratios_are_taken_within_a_round():
     case = Case("x", {})
     case.results = {
-        "ours": [{"cpu": 1}, {"cpu": 30}, {"cpu": 3}],
-        "other": [{"cpu": 2}, {"cpu": 20}, {"cpu": None}],
+        "ours": {0: {"cpu": 1}, 1: {"cpu": 3}, 2: {"cpu": 30}, 3: {"cpu": 4}},
+        "other": {0: {"cpu": 2}, 1: {"cpu": None}, 2: {"cpu": 20}},  # the fourth failed
     }
     assert case.ratios("ours", "other", "cpu") == [0.5, 1.5]
+    assert case.ratios("other", "ours", "cpu") == [2, 20 / 30]
     assert spread([3, 1, 2]) == "2.00 (1.00–3.00)"
+
+
+def test_what_goes_wrong_in_one_round_is_said():
+    well = {"lost": 0, "damaged": 0, "duplicates": 0}
+    for fault in well:
+        case, result = Case("x", {}), Result("x", "X")
+        case.results = {"ours": {0: well, 1: {**well, fault: 3}, 2: well}}
+        faultless(result, case, "ours")
+        assert result.targets == [
+            "x, this module, lost, damaged or repeated: 3, at most 0: NOT met"
+        ]

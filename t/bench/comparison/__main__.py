@@ -61,6 +61,8 @@ def parse(arguments):
     for name in only:
         if name not in ALL:
             parser.error(f'no contender "{name}"; there are: {", ".join(ALL)}')
+    if options.rounds is not None and options.rounds < 1:
+        parser.error("--rounds is at least 1")
     for path in filter(None, (options.module, options.against)):
         if not Path(path).is_file():
             parser.error(f"no module at {path}")

@@ -10,6 +10,9 @@ from .contenders import ALL
 from .load import LoadFailed, run_load, value_of
 
 
+FAULTS = ("lost", "damaged", "duplicates")
+
+
 def say(text):
     print(text, file=sys.stderr, flush=True)
 
@@ -61,7 +64,7 @@ class Bench:
                 if contender.name in table.failures and contender.name not in table.results:
                     continue  # it never worked
                 try:
-                    table.add(contender, self.run(contender, load, **options))
+                    table.add(contender, number, self.run(contender, load, **options))
                 except (LoadFailed, AssertionError) as failure:
                     reason = str(failure).strip().splitlines()[-1]
                     say(f"  {contender.name}: {reason}")
@@ -76,20 +79,32 @@ class Case:
 
     name: str
     options: dict
-    results: dict = field(default_factory=dict)  # contender's name -> JSON of each round
+    results: dict = field(default_factory=dict)  # contender's name -> round -> JSON
     failures: dict = field(default_factory=dict)
 
-    def add(self, contender, result):
-        self.results.setdefault(contender.name, []).append(result)
+    def add(self, contender, number, result):
+        self.results.setdefault(contender.name, {})[number] = result
+
+    def _by_round(self, name, metric):
+        found = {
+            number: value_of(result, metric)
+            for number, result in self.results.get(name, {}).items()
+        }
+        return {number: value for number, value in found.items() if value is not None}
 
     def values(self, name, metric):
-        found = [value_of(result, metric) for result in self.results.get(name, [])]
-        return [value for value in found if value is not None]
+        return list(self._by_round(name, metric).values())
 
     def ratios(self, name, reference, metric):
         """Of runs of the same round."""
-        pairs = zip(self.values(name, metric), self.values(reference, metric))
-        return [ours / other for ours, other in pairs if other]
+        others = self._by_round(reference, metric)
+        ours = self._by_round(name, metric)
+        return [value / others[number] for number, value in ours.items() if others.get(number)]
+
+    def faults(self, name):
+        """Per round, how many deliveries were not what they should be."""
+        rounds = self.results.get(name, {}).values()
+        return [sum(value_of(one, metric) for metric in FAULTS) for one in rounds]
 
     def raw(self, metrics):
         """What is kept of it in a file."""

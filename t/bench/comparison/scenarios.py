@@ -27,6 +27,12 @@ def rows_of(result, case, table, columns):
         table.rows.append([title(name), f"failed: {reason}"] + [""] * (len(columns) - 1))
 
 
+def faultless(result, case, name):
+    """Everybody is to get every message once and whole, in every round."""
+    most = max(case.faults(name), default=None)
+    result.target(f"{case.name}, {title(name)}, lost, damaged or repeated", most, 0, 0)
+
+
 def against(result, case, metric, what):
     """Says what another build of ours costs in the same rounds."""
     ratios = case.ratios("ours", "against", metric)
@@ -54,6 +60,7 @@ def closed(bench):
         for other, limit in (("bare-send", 1.10), ("nchan-redis", 0.8)):
             ratio = median(case.ratios("ours", other, CPU))
             result.target(f"{subscribers} subscribers, ours / {title(other)}", ratio, limit)
+        faultless(result, case, "ours")
         against(result, case, CPU, f"{subscribers} subscribers")
         result.bars = {title(n): median(case.values(n, CPU)) for n in case.results}
     table.head[1:] = [f"{subscribers:,} subscribers" for subscribers, _ in sizes]
@@ -86,7 +93,7 @@ def overload(bench):
     rows_of(result, case, table, columns)
     result.tables.append(table)
     result.target("all arrived after, s", median(case.values("ours", arrived)), 1.1 * seconds)
-    result.target("lost", median(case.values("ours", "lost")), 0, 0)
+    faultless(result, case, "ours")
     ratio = median(case.ratios("ours", "bare-batch", p99))
     result.target("p99, ours / bare loop with one send per turn", ratio, 2.5)
     against(result, case, CPU, "CPU per delivery")
@@ -200,7 +207,7 @@ def channels(bench):
             one = bench.alternate(name, ["channel-lists"], 1, prefix="c", **options)
             found.setdefault(name, []).append(one)
     values = {
-        name: [value for case in list_ for value in case.values("channel-lists", metric)]
+        name: [next(iter(case.values("channel-lists", metric)), None) for case in list_]
         for name, list_ in found.items()
     }
     table.rows = [[name, spread(list_, 1)] for name, list_ in values.items()]
@@ -208,7 +215,7 @@ def channels(bench):
     result.raw = [{"case": name, "load": cases[name], metric: values[name]} for name in cases]
     few, elsewhere, everywhere = values.items()
     for (name, other), limit in ((elsewhere, 1.15), (everywhere, 2)):  # all: nothing is in a cache
-        ratios = [a / b for a, b in zip(other, few[1])]
+        ratios = [a / b for a, b in zip(other, few[1]) if None not in (a, b)]
         result.target(f"{name} / 10 channels", median(ratios), limit)
     return result
 
@@ -233,6 +240,7 @@ def transports(bench):
         result.raw.append(case.raw([CPU, "lost", "latency_ms.p99"]))
         for name in {**case.results, **case.failures}:
             columns.setdefault(name, []).append(spread(case.values(name, CPU)))
+            faultless(result, case, name)
         if case.name == "closed":
             result.bars = {title(n): median(case.values(n, CPU)) for n in case.results}
     table.rows = [[title(name), *cells] for name, cells in columns.items()]
