@@ -185,7 +185,6 @@ void Delivery::drop_overrun(Subscriber& subscriber, std::uint64_t now_ms) {
       leave_logs(subscriber);
       return;
     }
-    subscriber.remember_id();
     subscription.log->skip_to_head(subscription);
     subscription.log->settle(subscription);
     push_skip_reset(subscription, now_ms);
