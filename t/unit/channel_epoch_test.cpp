@@ -174,6 +174,18 @@ TEST_F(ChannelEpochTest, AWindowKeepsWhatALaggardHasYetToGet) {
   EXPECT_EQ(log_.bytes(), 0u);
 }
 
+TEST_F(ChannelEpochTest, AWindowGoesWithTheLaggardThatWasPushedOut) {
+  attach_at(0);
+  log_.lag(one_);
+  append_all(1, 20, 1000);
+  round();
+  EXPECT_GT(log_.bytes(), 19000u);
+  log_.push_out(one_, 1);
+  EXPECT_EQ(observer_.fallen, std::vector<Subscription*>{&one_});
+  EXPECT_EQ(log_.bytes(), 0u);
+  log_.validate();
+}
+
 TEST(BoundedWindowTest, ALaggardFallsOutWhenTheBoundIsReached) {
   ParkingObserver observer;
   MemoryMeter meter;

@@ -50,6 +50,7 @@ struct ReaderChoice {
   DurableOptions durable;
   std::size_t buffer_bytes = 0;
   std::size_t max_message_bytes = 0;
+  std::uint64_t send_timeout_ms = 0;
 };
 
 // Takes the chunks of an HTTP/1.1 body apart as they come.
@@ -89,6 +90,7 @@ class DurableReader {
   DurableReader(Hub& hub, StreamSource& source, const std::vector<std::string>& channels, const ReaderChoice& choice,
                 std::string_view cursor, const std::uint64_t& now_ms)
       : choice_(choice), hub_(hub), source_(source), now_ms_(now_ms) {
+    options_.send_timeout_ms = choice.send_timeout_ms;
     reading_.encoding.framing = choice.framing;
     reading_.buffer_bytes = choice.buffer_bytes;
     reading_.max_message_bytes = choice.max_message_bytes;
@@ -159,7 +161,7 @@ class DurableReader {
 
  private:
   const ReaderChoice choice_;
-  const SubscriberOptions options_;
+  SubscriberOptions options_;
   ReadOptions reading_;
   Hub& hub_;
   StreamSource& source_;

@@ -435,6 +435,18 @@ TEST_F(HubTest, ALogKeepsNothingOnceItsLastSlowReaderCaughtUp) {
   EXPECT_EQ(hub_.memory().bytes, 0u);
 }
 
+TEST_F(HubTest, ALogKeepsNoMoreThanItsLastSlowReaderHasYetToTake) {
+  const auto slow = open_reader({&news_});
+  slow->sink.room = 0;
+  for (int i = 0; i < 10; ++i) {
+    publish(news_, std::string(1000, 'x'));
+  }
+  flush();
+  EXPECT_GT(slow->log().bytes(), 10000u);
+  make_writable(*slow, 8000);
+  EXPECT_LT(slow->log().bytes(), 6000u);
+}
+
 TEST_F(HubTest, ALogKeepsNothingOnceItsLastSlowReaderFellOut) {
   for (const SlowPolicy slow : {SlowPolicy::close, SlowPolicy::skip}) {
     const auto full = open_reader({&news_}, options(slow));
@@ -524,6 +536,42 @@ TEST_F(HubTest, AFullConnectionEndsOnceTheFarewellIsOut) {
   make_writable(*reader);
   EXPECT_EQ(reader->sink.bytes, text_event("x") + std::string(kFarewell));
   EXPECT_EQ(reader->sink.ended, CloseReason::drain);
+}
+
+TEST_F(HubTest, WhoEndsHoldsItsChannelsNoLongerThanItsFrame) {
+  const auto ending = open_reader({&news_});
+  const auto quick = open_reader({&news_});
+  ending->sink.room = 8;
+  publish(news_, "x");
+  flush();
+  finish(*ending);
+  make_writable(*ending, text_event("x").size() - 8);
+  EXPECT_FALSE(ending->sink.ended);
+  publish(news_, std::string(5000, 'x'));
+  flush();
+  EXPECT_EQ(quick->log().bytes(), 0u);
+}
+
+TEST_F(HubTest, WhoEndsIsNotCutForWhatItWillNotGetAnyway) {
+  const auto reader = open_reader({&news_, &sport_}, options(SlowPolicy::close));
+  reader->sink.room = 8;
+  publish(news_, "x");
+  flush();
+  finish(*reader);
+  overflow(sport_);
+  make_writable(*reader);
+  EXPECT_EQ(reader->sink.bytes, text_event("x") + std::string(kFarewell));
+  EXPECT_EQ(reader->sink.ended, CloseReason::drain);
+}
+
+TEST_F(HubTest, WhoEndsIsCutWhenItsFrameFallsOutOfTheBuffer) {
+  const auto reader = open_reader({&news_}, options(SlowPolicy::close));
+  reader->sink.room = 8;
+  publish(news_, "x");
+  flush();
+  finish(*reader);
+  overflow(news_);
+  EXPECT_EQ(reader->sink.aborted, CloseReason::slow);
 }
 
 TEST_F(HubTest, WhatAConnectionStillHoldsDelaysTheEnd) {
@@ -776,6 +824,16 @@ TEST_F(HubTest, AFarewellNobodyTakesIsCutToo) {
   EXPECT_FALSE(reader->sink.aborted);
   hub_.check_timeouts(now_ms_ + 100);
   EXPECT_EQ(reader->sink.aborted, CloseReason::slow);
+}
+
+TEST_F(HubTest, WhoIsCutHoldsNothingThatWasForItAlone) {
+  const auto reader = open_reader({&news_}, with_timeout(100));
+  reader->sink.room = 0;
+  finish(*reader);
+  EXPECT_GT(hub_.memory().bytes, 0u);
+  hub_.check_timeouts(now_ms_ + 100);
+  EXPECT_TRUE(reader->sink.aborted);
+  EXPECT_EQ(hub_.memory().bytes, 0u);
 }
 
 TEST_F(HubTest, WhoSkipsForEverIsCutToo) {

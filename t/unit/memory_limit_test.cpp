@@ -125,6 +125,18 @@ TEST_F(MemoryLimitTest, PinnedFramesCountAndWhoPinsTooMuchIsCut) {
   EXPECT_FALSE(pinning.back()->sink.aborted);
 }
 
+TEST_F(MemoryLimitTest, BytesOfASingleReadersOwnCountAndWhoHasTooManyIsCut) {
+  const auto reader = open_reader({&topic("a")}, with(SlowPolicy::skip));
+  reader->sink.room = 0;
+  hub_.tell(reader->subscriber, text_event(std::string(39'000, 'x')), now_ms_);
+  flush();
+  EXPECT_FALSE(reader->sink.aborted);
+  hub_.tell(reader->subscriber, text_event(std::string(2'000, 'x')), now_ms_);
+  flush();
+  EXPECT_EQ(reader->sink.aborted, CloseReason::slow);
+  EXPECT_EQ(hub_.memory().bytes, 0u);
+}
+
 TEST_F(MemoryLimitTest, WhatACutReaderWillLetGoOfCountsAsFree) {
   const auto first = stuck_reader(topic("a"));
   const auto second = stuck_reader(topic("a"));

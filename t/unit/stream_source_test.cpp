@@ -205,6 +205,62 @@ TEST_F(StreamSourceTest, WhoFallsOutOfTheWindowPagesOnAndLosesNothing) {
   EXPECT_FALSE(slow->sink.aborted);
 }
 
+TEST_F(StreamSourceTest, WhoHoldsTooMuchMemoryPagesOnToo) {
+  world_.hub.set_memory_limit(4000);
+  auto fast = reader();
+  auto slow = reader();
+  slow->sink.room = 0;
+  for (std::uint64_t i = 1; i <= 200; ++i) {
+    world_.publish("news", {i, 0}, "e" + std::to_string(i));
+    EXPECT_LE(world_.hub.memory().bytes, 4000u);
+  }
+  EXPECT_EQ(slow->phase(), Phase::parked);
+  EXPECT_EQ(fast->told(), told(1, 200));
+  slow->make_writable();
+  world_.exchange();
+  EXPECT_EQ(slow->told(), told(1, 200));
+}
+
+// With all that it has taken given whole: it is in the middle of nothing.
+TEST_F(StreamSourceTest, WhoFallsOutOfTheWindowOwesItsFirstByteAllTheSame) {
+  ReaderChoice choice;
+  choice.buffer_bytes = 500;
+  choice.send_timeout_ms = 1000;
+  auto slow = reader({}, choice);
+  slow->sink.room = 0;
+  const std::uint64_t first_due_ms = world_.now_ms;
+  world_.publish("news", {1, 0}, "e1");
+  world_.now_ms += 600;
+  fill(2, 100);
+  ring_and_read();
+  EXPECT_EQ(slow->phase(), Phase::parked);
+  world_.hub.check_timeouts(first_due_ms + 999);
+  EXPECT_FALSE(slow->sink.aborted);
+  world_.hub.check_timeouts(first_due_ms + 1000);
+  EXPECT_EQ(slow->sink.aborted, CloseReason::slow);
+}
+
+TEST_F(StreamSourceTest, WhoHasCaughtUpOwesNothingOfBefore) {
+  ReaderChoice choice;
+  choice.buffer_bytes = 500;
+  choice.send_timeout_ms = 1000;
+  auto slow = reader({}, choice);
+  slow->sink.room = 0;
+  fill(1, 100);
+  ring_and_read();
+  EXPECT_EQ(slow->phase(), Phase::parked);
+  slow->make_writable();
+  world_.exchange();
+  EXPECT_EQ(slow->told(), told(1, 100));
+  world_.now_ms += 5000;
+  slow->sink.room = 0;
+  world_.publish("news", {101, 0}, "e101");
+  world_.hub.check_timeouts(world_.now_ms + 999);
+  EXPECT_FALSE(slow->sink.aborted);
+  world_.hub.check_timeouts(world_.now_ms + 1000);
+  EXPECT_TRUE(slow->sink.aborted);
+}
+
 TEST_F(StreamSourceTest, AWalkWhoseReadersAreAllBlockedIsLeftForOthers) {
   ReaderChoice choice;
   choice.buffer_bytes = 2000;
