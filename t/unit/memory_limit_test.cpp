@@ -67,6 +67,26 @@ TEST_F(MemoryLimitTest, WindowsOfTheLongestSilentChannelsGoBeforeASlowReader) {
   EXPECT_FALSE(slow->sink.aborted);
 }
 
+TEST_F(MemoryLimitTest, AWindowThatAReaderHeldGoesAsSoonAsItDoesNot) {
+  const auto slow = stuck_reader(topic("a"));
+  const auto slower = stuck_reader(topic("b"));
+  ChannelLog window("window", Encoding(), hub_.log_observer(), hub_.memory(), Retention::newest);
+  window.raise_limits(kLimit, 0);
+  Subscription holder;
+  holder.log = &window;
+  window.attach(holder);
+  window.lag(holder);
+  hub_.publish_entry(window, std::string(12'000, 'x'), {{1, 0}, 1}, now_ms_);
+  publish_and_flush(topic("b"), 19'000);
+  publish_and_flush(topic("a"), 12'000);
+  EXPECT_EQ(slower->sink.aborted, CloseReason::slow);
+  EXPECT_NE(window.bytes(), 0u);
+  window.detach(holder);
+  publish_and_flush(topic("a"), 17'000);
+  EXPECT_EQ(window.bytes(), 0u);
+  EXPECT_FALSE(slow->sink.aborted);
+}
+
 TEST_F(MemoryLimitTest, WhoseOldestByteIsOldestMakesRoomFirst) {
   const auto third = stuck_reader(topic("c"));
   const auto first = stuck_reader(topic("a"));
@@ -207,6 +227,29 @@ TEST_F(MemoryLimitTest, AWorkerBehindItsBrokersIsBoundedToo) {
   flush();
   EXPECT_TRUE(closes->sink.ended || closes->sink.aborted);
   EXPECT_NE(skips->sink.bytes.find(slow_reset("b")), std::string::npos);
+}
+
+TEST_F(MemoryLimitTest, WhatAWorkerIsMostBehindWithMakesRoom) {
+  constexpr std::size_t kLargerThanTwoSegments = 200'000;
+  hub_.set_memory_limit(kLargerThanTwoSegments);
+  const auto first = open_reader({&topic("a")});
+  const auto of_little = open_reader({&topic("b")});
+  const auto of_much = open_reader({&topic("c")});
+  publish(topic("a"), "x");
+  std::string little;
+  for (int i = 0; i < 3; ++i) {
+    publish(topic("b"), std::string(10'000, 'x'));
+    little += text_event(std::string(10'000, 'x'));
+  }
+  for (int i = 0; i < 40; ++i) {
+    publish(topic("c"), std::string(10'000, 'x'));
+  }
+  FakeDeadline at_once(0);
+  hub_.flush(at_once, now_ms_);
+  EXPECT_LE(hub_.memory().bytes, kLargerThanTwoSegments);
+  flush();
+  EXPECT_EQ(of_little->sink.bytes, little);
+  EXPECT_TRUE(of_much->sink.ended);
 }
 
 TEST_F(MemoryLimitTest, WithoutALimitNobodyMakesRoom) {
