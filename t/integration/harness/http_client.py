@@ -1,5 +1,6 @@
 """A raw HTTP/1.x connection: sends heads, reads heads and bodies, hides nothing."""
 
+import contextlib
 import select
 import socket
 import ssl
@@ -133,6 +134,12 @@ class HttpConnection:
     def request(self, method, path, timeout=DEFAULT_TIMEOUT, **options):
         self.send_request(method, path, **options)
         return self.read_response(method, timeout)
+
+    def say_goodbye(self):
+        """TLS: sends a close_notify, and leaves the TCP connection as it is."""
+        self.socket.settimeout(0)
+        with contextlib.suppress(ssl.SSLError):  # the peer's does not come first
+            self.socket.unwrap()
 
     def reset(self):
         """Ends the connection with a TCP reset."""
