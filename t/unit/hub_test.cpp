@@ -130,6 +130,25 @@ TEST_F(HubTest, ThousandsOpenInSlices) {
 
 // Delivery
 
+TEST_F(HubTest, ThousandsAreToldInSlices) {
+  std::vector<std::unique_ptr<Reader>> readers;
+  for (int i = 0; i < 200; ++i) {
+    readers.push_back(open_reader({&news_}));
+  }
+  for (const auto& reader : readers) {
+    hub_.tell(reader->subscriber, text_event("x"), now_ms_);
+  }
+  const auto told = [&] {
+    return std::count_if(readers.begin(), readers.end(), [](const auto& reader) { return !reader->sink.bytes.empty(); });
+  };
+  FakeDeadline at_once(0);
+  EXPECT_TRUE(hub_.flush(at_once, now_ms_));
+  EXPECT_GT(told(), 0);
+  EXPECT_LT(told(), 200);
+  flush();
+  EXPECT_EQ(told(), 200);
+}
+
 TEST_F(HubTest, PublishingAsksForAFlushAndWritesNothing) {
   const auto reader = open_reader({&news_});
   const int calls = scheduler_.calls;
@@ -750,6 +769,20 @@ TEST_F(HubTest, WhoAlwaysCatchesUpInTimeStays) {
     ASSERT_FALSE(reader->sink.aborted);
     make_writable(*reader);
   }
+}
+
+TEST_F(HubTest, WhatItIsToldLaterDoesNotMakeUpForWhatItWasToldBefore) {
+  const auto reader = open_reader({&news_}, with_timeout(100));
+  reader->sink.room = 0;
+  hub_.tell(reader->subscriber, text_event("first"), now_ms_);
+  flush();
+  now_ms_ += 60;
+  hub_.tell(reader->subscriber, text_event("second"), now_ms_);
+  flush();
+  hub_.check_timeouts(now_ms_ + 39);
+  EXPECT_FALSE(reader->sink.aborted);
+  hub_.check_timeouts(now_ms_ + 40);
+  EXPECT_TRUE(reader->sink.aborted);
 }
 
 TEST_F(HubTest, WhatAConnectionHoldsCountsToo) {

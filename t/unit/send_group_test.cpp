@@ -147,6 +147,16 @@ TEST_F(GroupedDelivery, KeepalivesGoTogether) {
   EXPECT_EQ(hub_.memory().bytes, 0u);
 }
 
+TEST_F(GroupedDelivery, WhoIsToldSomethingWhenItsKeepaliveIsDueGetsBothOnce) {
+  ReaderOptions options;
+  options.subscriber.keepalive_ms = 1000;
+  const auto reader = joining_reader({&topic("a")}, options);
+  now_ms_ += 1000;
+  hub_.tell(reader->subscriber, text_event("told"), now_ms_);
+  flush();
+  EXPECT_EQ(reader->sink.bytes, text_event("told") + std::string(test::kKeepaliveFrame));
+}
+
 TEST_F(GroupedDelivery, WhoWasLeftBehindEndsAtOnce) {
   ReaderOptions options;
   options.reading.buffer_bytes = 1000;
