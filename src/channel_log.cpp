@@ -22,28 +22,6 @@ std::size_t larger_limit(std::size_t a, std::size_t b) { return a == 0 || b == 0
 
 }  // namespace
 
-std::size_t LogSegment::frame_at(std::uint64_t offset) const {
-  const auto in_segment = static_cast<std::uint32_t>(offset - base);
-  if (!frames.empty() && in_segment < frames.front().end) {
-    return 0;
-  }
-  const auto after = std::upper_bound(frames.begin(), frames.end(), in_segment,
-                                      [](std::uint32_t position, const Frame& frame) { return position < frame.end; });
-  return static_cast<std::size_t>(after - frames.begin());
-}
-
-void LogSegment::add(const Frame& frame) {
-  meter.bytes -= frames.capacity() * sizeof(Frame);
-  frames.push_back(frame);
-  meter.bytes += frames.capacity() * sizeof(Frame);
-}
-
-void LogSegment::add(const EntryMark& mark) {
-  meter.bytes -= marks.capacity() * sizeof(EntryMark);
-  marks.push_back(mark);
-  meter.bytes += marks.capacity() * sizeof(EntryMark);
-}
-
 void ChannelLog::raise_limits(std::size_t buffer_bytes, std::size_t max_message_bytes) {
   buffer_bytes_ = larger_limit(buffer_bytes_, buffer_bytes);
   max_message_bytes_ = larger_limit(max_message_bytes_, max_message_bytes);
@@ -149,100 +127,10 @@ void ChannelLog::push_out(Subscription& subscription, std::uint64_t now_ms) {
   has_window() ? shrink_window(0) : trim();  // memory is what is wanted
 }
 
-std::vector<Subscription*> ChannelLog::readers() const {
-  std::vector<Subscription*> readers;
-  readers.reserve(attached_);
-  const auto add_all = [&readers](const List<Subscription>& list) {
-    for (Subscription* one = list.front(); one != nullptr; one = list.after(*one)) {
-      readers.push_back(one);
-    }
-  };
-  for (const auto& segment : segments_) {
-    add_all(segment->laggards);
-  }
-  for (const List<Subscription>* list : {&pending_, &settled_, &at_head_}) {
-    add_all(*list);
-  }
-  return readers;
-}
-
-Subscription* ChannelLog::first_lagging() const {
-  const auto lagged = std::find_if(segments_.begin(), segments_.end(), [](const auto& segment) { return !segment->laggards.empty(); });
-  return lagged == segments_.end() ? at_head_.front() : (*lagged)->laggards.front();
-}
-
 void ChannelLog::drop_oldest(std::uint64_t now_ms) {
   assert(segments_.size() > 1);
   drop_front(now_ms);
   trim();
-}
-
-void ChannelLog::attach(Subscription& subscription) {
-  skip_to_head(subscription);
-  if (!subscription.attached) {
-    subscription.attached = true;
-    ++attached_;
-  }
-  settled_.push_back(subscription);
-}
-
-void ChannelLog::attach(Subscription& subscription, const LogPlace& place) {
-  assert(place.offset >= tail() && place.offset <= head_);
-  attach(subscription);
-  subscription.offset = place.offset;
-  subscription.frame = place.frame;
-  subscription.joined = place.frame;
-}
-
-void ChannelLog::detach(Subscription& subscription) {
-  subscription.unlink();
-  if (subscription.attached) {
-    subscription.attached = false;
-    --attached_;
-    trim();
-  }
-}
-
-void ChannelLog::settle(Subscription& subscription) {
-  settled_.push_back(subscription);
-  trim();
-}
-
-void ChannelLog::skip_to_head(Subscription& subscription) const {
-  subscription.offset = head_;
-  subscription.frame = frame_count_;
-  subscription.joined = frame_count_;
-}
-
-void ChannelLog::lag(Subscription& subscription) {
-  assert(subscription.offset >= tail() && subscription.offset <= head_);
-  if (subscription.offset == head_) {
-    at_head_.push_back(subscription);
-  } else {
-    segments_[index_at(subscription.offset)]->laggards.push_back(subscription);
-  }
-  trim();
-}
-
-void ChannelLog::begin_round() {
-  assert(pending_.empty());
-  round_head_ = head_;
-  pending_.splice_back(settled_);
-}
-
-Subscription* ChannelLog::next_pending() {
-  Subscription* next = pending_.front();
-  if (next != nullptr) {
-    settled_.push_back(*next);
-  }
-  return next;
-}
-
-bool ChannelLog::end_round(std::uint64_t now_ms) {
-  assert(pending_.empty());
-  passed_ = round_head_;
-  enforce_bound(now_ms);
-  return head_ > round_head_;
 }
 
 std::size_t ChannelLog::index_at(std::uint64_t offset) const {
