@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -106,7 +107,8 @@ def test_a_contender_that_fails_is_named_and_the_others_go_on(run, tmp_path):
         assert case["rounds"]["bare-send"]["lost"] == [0]
 
 
-def test_it_leaves_no_process_behind_when_it_is_ended(module_path, tmp_path):
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_it_leaves_no_process_behind_when_it_is_ended(module_path, tmp_path, number):
     root = BUILD.parent.parent
     command = [sys.executable, "-m", "comparison", "overload", "--only", "bare-send"]
     path = f"{root / 't' / 'integration'}:{root / 't' / 'bench'}"
@@ -122,8 +124,9 @@ def test_it_leaves_no_process_behind_when_it_is_ended(module_path, tmp_path):
         "Redis, the loop and the generator",
     )
     children += [grandchild for pid in children for grandchild in processes.children(pid)]
-    process.terminate()
-    process.wait(20)
+    process.send_signal(number)
+    assert process.wait(20) == 128 + number
+    assert "Traceback" not in (tmp_path / "said").read_text()
     wait_until(
         lambda: all(processes.state(pid) in (None, "Z") for pid in children), "they are gone"
     )

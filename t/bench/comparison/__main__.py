@@ -116,5 +116,6 @@ def main(arguments, environment=None):
 
 if __name__ == "__main__":
     # Its servers are in sessions of their own: they are ended on the way out.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda number, _: sys.exit(128 + number))
     main(sys.argv[1:])
