@@ -54,8 +54,9 @@ def readers(bench):
 
 def _per_worker(case, contender, workers):
     """Beyond what Redis needs for the same messages when nobody reads, in the same round."""
-    pairs = zip(case.values(contender, CPU), case.values(NAMES[0], CPU))
-    return [] if contender == NAMES[0] else [(busy - alone) / workers for busy, alone in pairs]
+    if contender == NAMES[0]:
+        return []
+    return [(busy - alone) / workers for busy, alone in case.pairs(contender, NAMES[0], CPU)]
 
 
 def _publish(redis, settling, running, channels, rate, seconds, workers):

@@ -95,11 +95,15 @@ class Case:
     def values(self, name, metric):
         return list(self._by_round(name, metric).values())
 
-    def ratios(self, name, reference, metric):
-        """Of runs of the same round."""
+    def pairs(self, name, reference, metric):
+        """The values of both, of each round that has them."""
         others = self._by_round(reference, metric)
         ours = self._by_round(name, metric)
-        return [value / others[number] for number, value in ours.items() if others.get(number)]
+        return [(value, others[number]) for number, value in ours.items() if number in others]
+
+    def ratios(self, name, reference, metric):
+        """Of runs of the same round."""
+        return [ours / other for ours, other in self.pairs(name, reference, metric) if other]
 
     def faults(self, name):
         """Per round, how many deliveries were not what they should be."""
