@@ -12,8 +12,12 @@ struct KeyspaceBell;
 
 struct ByEar;  // tag of the lists of KeyspaceBells
 
-// What LaneMember says holds. lane_rang() also tells of a bell that rang, and that a bell is relied on from now on.
+// What LaneMember says holds. lane_rang() also tells that a bell is relied on from now on.
 class BellMember : public LaneMember, public ListNode<ByEar> {
+ public:
+  // Something has happened to the stream: the member is to read and check by itself.
+  virtual void bell_rang(std::uint64_t now_ms) { lane_rang(now_ms); }
+
  protected:
   ~BellMember() = default;
 

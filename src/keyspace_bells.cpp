@@ -349,7 +349,7 @@ void KeyspaceBells::on_message(std::string_view channel, std::string_view payloa
   }
   // What was trimmed is missed by nobody who was told of it before.
   if (member.ear_ == Ear::bell && payload != "xtrim") {
-    member.lane_rang(now_ms);
+    member.bell_rang(now_ms);
   }
 }
 

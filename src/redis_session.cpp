@@ -91,7 +91,9 @@ void Session::written(std::size_t bytes) {
 bool Session::receive(std::string_view bytes, std::uint64_t now_ms) {
   last_received_ms_ = now_ms;
   for (std::size_t at = 0; at < bytes.size(); at += kFeedBytes) {
-    if (!reader_.feed(bytes.substr(at, kFeedBytes))) {
+    const std::string_view piece = bytes.substr(at, kFeedBytes);
+    received_bytes_ += piece.size();
+    if (!reader_.feed(piece)) {
       return fail("out of memory for a reply");
     }
     if (!dispatch_replies(now_ms)) {

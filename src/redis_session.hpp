@@ -127,6 +127,8 @@ class Session {
 
   std::uint32_t db() const { return login_.db; }
   std::uint64_t last_received_ms() const { return last_received_ms_; }
+  // In all, up to the answer or message that is being handed out; told apart by pieces of some kilobytes.
+  std::uint64_t received_bytes() const { return received_bytes_; }
   // One line, fit for a log; what the server said may be in it.
   const std::string& error() const { return error_; }
 
@@ -157,6 +159,7 @@ class Session {
   std::string output_;
   std::size_t written_ = 0;
   std::uint64_t last_received_ms_ = 0;
+  std::uint64_t received_bytes_ = 0;
   std::string error_;
 };
 

@@ -10,34 +10,55 @@ using redis::ReplyView;
 using redis::Request;
 using redis::RequestKind;
 
-void StreamQuery::ask(RequestKind kind, std::initializer_list<std::string_view> arguments, std::uint64_t now_ms) {
-  session_.request({kind, nullptr, this}, arguments, now_ms);
+void StreamQuery::set_urgency(Urgency urgency) {
+  urgency_ = urgency;
+  if (urgency == Urgency::prompt) {
+    pace_.hurry(*this);
+  }
+}
+
+void StreamQuery::ask(const Question& question, std::uint64_t now_ms) {
+  question_ = question;
+  pace_.ask(*this, expected_bytes_, urgency_, now_ms);
+}
+
+void StreamQuery::request(RequestKind kind, std::initializer_list<std::string_view> arguments, std::uint64_t now_ms) {
+  pace_.session().request({kind, nullptr, this}, arguments, now_ms);
   ++in_flight_;
 }
 
-void StreamQuery::ask_facts(std::uint64_t now_ms) { ask(RequestKind::locate, {"XINFO", "STREAM", key_}, now_ms); }
-
-void StreamQuery::ask_page(StreamId from, StreamId to, std::size_t count, std::uint64_t now_ms) {
-  ask(RequestKind::read, {"XRANGE", key_, to_string(from), to_string(to), "COUNT", std::to_string(count)}, now_ms);
-}
-
-void StreamQuery::ask_page_and_facts(StreamId from, StreamId to, std::size_t count, std::uint64_t now_ms) {
-  transaction_error_.clear();
-  ask(RequestKind::transaction, {"MULTI"}, now_ms);
-  if (replication_.may_join_transactions()) {
-    ask(RequestKind::transaction, {"ROLE"}, now_ms);
+void StreamQuery::send(std::uint64_t now_ms) {
+  const std::string from = to_string(question_.from);
+  const std::string to = to_string(question_.to);
+  const std::string count = std::to_string(question_.count);
+  switch (question_.kind) {
+    case RequestKind::locate:
+      request(RequestKind::locate, {"XINFO", "STREAM", key_}, now_ms);
+      break;
+    case RequestKind::judge:
+      transaction_error_.clear();
+      request(RequestKind::transaction, {"MULTI"}, now_ms);
+      if (replication_.may_join_transactions()) {
+        request(RequestKind::transaction, {"ROLE"}, now_ms);
+      }
+      request(RequestKind::transaction, {"XINFO", "STREAM", key_}, now_ms);
+      request(RequestKind::transaction, {"XRANGE", key_, from, to, "COUNT", count}, now_ms);
+      request(RequestKind::judge, {"EXEC"}, now_ms);
+      break;
+    case RequestKind::fork:
+      request(RequestKind::fork, {"XREVRANGE", key_, to, from, "COUNT", count}, now_ms);
+      break;
+    default:
+      request(RequestKind::read, {"XRANGE", key_, from, to, "COUNT", count}, now_ms);
+      break;
   }
-  ask(RequestKind::transaction, {"XINFO", "STREAM", key_}, now_ms);
-  ask(RequestKind::transaction, {"XRANGE", key_, to_string(from), to_string(to), "COUNT", std::to_string(count)}, now_ms);
-  ask(RequestKind::judge, {"EXEC"}, now_ms);
-}
-
-void StreamQuery::ask_page_back(StreamId from, StreamId to, std::size_t count, std::uint64_t now_ms) {
-  ask(RequestKind::fork, {"XREVRANGE", key_, to_string(to), to_string(from), "COUNT", std::to_string(count)}, now_ms);
 }
 
 void StreamQuery::on_reply(const Request& request, ReplyView reply, std::uint64_t now_ms) {
   --in_flight_;
+  if (request.kind != RequestKind::transaction) {
+    pace_.answered(*this, now_ms);
+  }
   switch (request.kind) {
     case RequestKind::transaction:
       if (reply.is_error() && transaction_error_.empty()) {

@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "query_pace.hpp"
 #include "redis_session.hpp"
 #include "replication_watch.hpp"
 #include "stream_facts.hpp"
@@ -28,36 +29,62 @@ class StreamQueryOwner {
   ~StreamQueryOwner() = default;
 };
 
-class StreamQuery final : private redis::ReplyHandler {
+class StreamQuery final : private redis::ReplyHandler, private PacedQuestion {
  public:
   // All must outlive the query.
-  StreamQuery(const std::string& key, StreamQueryOwner& owner, redis::Session& session, ReplicationWatch& replication)
-      : key_(key), owner_(owner), session_(session), replication_(replication) {}
+  StreamQuery(const std::string& key, StreamQueryOwner& owner, QueryPace& pace, ReplicationWatch& replication)
+      : key_(key), owner_(owner), pace_(pace), replication_(replication) {}
 
-  bool can_ask() const { return session_.is_ready(); }
+  bool can_ask() const { return pace_.session().is_ready(); }
 
-  // Each asks once, and requires can_ask(); answers come in the order of the questions. Pages begin at `from` and go no further than `to`,
+  // How soon what is asked from now on is to be sent, and what it asks for already.
+  void set_urgency(Urgency urgency);
+  // How many bytes an answer is likely to have; 0: no idea.
+  void expect(std::size_t bytes) { expected_bytes_ = bytes; }
+
+  // Each asks once, and requires can_ask() and that the last question was answered. Pages begin at `from` and go no further than `to`,
   // both included; at most `count` entries.
-  void ask_facts(std::uint64_t now_ms);
-  void ask_page(StreamId from, StreamId to, std::size_t count, std::uint64_t now_ms);
-  void ask_page_and_facts(StreamId from, StreamId to, std::size_t count, std::uint64_t now_ms);
-  void ask_page_back(StreamId from, StreamId to, std::size_t count, std::uint64_t now_ms);
+  void ask_facts(std::uint64_t now_ms) { ask({redis::RequestKind::locate, {}, {}, 0}, now_ms); }
+  void ask_page(StreamId from, StreamId to, std::size_t count, std::uint64_t now_ms) {
+    ask({redis::RequestKind::read, from, to, count}, now_ms);
+  }
+  void ask_page_and_facts(StreamId from, StreamId to, std::size_t count, std::uint64_t now_ms) {
+    ask({redis::RequestKind::judge, from, to, count}, now_ms);
+  }
+  void ask_page_back(StreamId from, StreamId to, std::size_t count, std::uint64_t now_ms) {
+    ask({redis::RequestKind::fork, from, to, count}, now_ms);
+  }
 
-  // The connection broke: no answer will come.
+  // What was asked was not sent yet: the answer will tell of everything that is there now.
+  bool is_waiting() const { return PacedQuestion::is_waiting(); }
+
+  // The connection broke, and the pace was told: no answer will come.
   void connection_lost() { in_flight_ = 0; }
   // Answers are under way to it: it must live until they have come or the connection is lost.
   bool is_awaited() const { return in_flight_ != 0; }
 
  private:
+  struct Question {
+    redis::RequestKind kind = redis::RequestKind::locate;
+    StreamId from;
+    StreamId to;
+    std::size_t count = 0;
+  };
+
+  void ask(const Question& question, std::uint64_t now_ms);
+  void send(std::uint64_t now_ms) override;
   void on_reply(const redis::Request& request, redis::ReplyView reply, std::uint64_t now_ms) override;
   void on_transaction(redis::ReplyView reply, std::uint64_t now_ms);
-  void ask(redis::RequestKind kind, std::initializer_list<std::string_view> arguments, std::uint64_t now_ms);
+  void request(redis::RequestKind kind, std::initializer_list<std::string_view> arguments, std::uint64_t now_ms);
   void refuse(redis::ReplyView reply, std::uint64_t now_ms);
 
   const std::string& key_;
   StreamQueryOwner& owner_;
-  redis::Session& session_;
+  QueryPace& pace_;
   ReplicationWatch& replication_;
+  Question question_;  // the last one
+  Urgency urgency_ = Urgency::prompt;
+  std::size_t expected_bytes_ = 0;
   std::uint32_t in_flight_ = 0;
   std::string transaction_error_;  // the first of what was to be queued
 };

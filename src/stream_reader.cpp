@@ -12,14 +12,23 @@ constexpr std::size_t kSearchCount = 64;  // entries that are looked at together
 
 }  // namespace
 
-void StreamReader::read(std::uint64_t now_ms) {
+void StreamReader::read(std::uint64_t now_ms, Urgency urgency) {
   if (!query_.can_ask()) {
     return;
   }
   if (state_ != State::idle) {
-    is_due_again_ = true;
+    if (urgency == Urgency::prompt) {
+      query_.set_urgency(urgency);
+    }
+    if (is_yet_to_ask() && (!is_end_wanted_ || state_ == State::judging)) {
+      asked_ms_ = now_ms;
+    } else {
+      is_due_again_ = true;
+    }
     return;
   }
+  query_.set_urgency(urgency);
+  query_.expect(size_.bytes());
   is_due_again_ = false;
   has_more_ = false;
   asked_ms_ = now_ms;

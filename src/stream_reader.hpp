@@ -43,9 +43,8 @@ class StreamReaderOwner {
 class StreamReader final : private StreamQueryOwner {
  public:
   // All must outlive the reader.
-  StreamReader(const std::string& key, StreamReaderOwner& owner, redis::Session& session, ReplicationWatch& replication,
-               const StreamPages& pages)
-      : owner_(owner), query_(key, *this, session, replication), pages_(pages) {}
+  StreamReader(const std::string& key, StreamReaderOwner& owner, QueryPace& pace, ReplicationWatch& replication, const StreamPages& pages)
+      : owner_(owner), query_(key, *this, pace, replication), pages_(pages) {}
 
   bool is_located() const { return is_located_; }
   StreamId position() const { return position_; }
@@ -62,7 +61,7 @@ class StreamReader final : private StreamQueryOwner {
   void doubt() { confirmed_ms_.reset(); }
 
   // Asks what is new, now or when the answer that is awaited has come. Does nothing without a connection.
-  void read(std::uint64_t now_ms);
+  void read(std::uint64_t now_ms, Urgency urgency = Urgency::prompt);
   // The same, and finds out where the stream ends if that is not at an entry: end() is known afterwards.
   void read_to_end(std::uint64_t now_ms);
   bool is_reading() const { return state_ != State::idle; }
@@ -76,7 +75,7 @@ class StreamReader final : private StreamQueryOwner {
 
   // The number of the next question, and of the last one after which it knew all there was. Who needs to know what was there when it came
   // waits for the next.
-  std::uint64_t next_question() const { return questions_ + 1; }
+  std::uint64_t next_question() const { return is_yet_to_ask() ? questions_ : questions_ + 1; }
   std::uint64_t answered_question() const { return answered_; }
   // When what it knows was all there was; nothing: never yet, or not since the connection broke.
   std::optional<std::uint64_t> confirmed_ms() const { return confirmed_ms_; }
@@ -88,6 +87,8 @@ class StreamReader final : private StreamQueryOwner {
   void on_page(redis::ReplyView entries, const StreamFacts* facts, std::uint64_t now_ms) override;
   void on_page_back(redis::ReplyView entries, std::uint64_t now_ms) override;
   void on_no_answer(std::string_view error, std::uint64_t now_ms) override { refuse(error, now_ms); }
+  // What is under way was not sent yet, and will tell all that is new now.
+  bool is_yet_to_ask() const { return state_ != State::searching && query_.is_waiting(); }
   void judge(std::uint64_t now_ms);
   void on_judged(redis::ReplyView page, const StreamFacts& facts, std::uint64_t now_ms);
   void search_fork(std::uint64_t now_ms);

@@ -79,7 +79,9 @@ void StreamReplay::ask_page(std::uint64_t now_ms) {
   bound_ = std::max(owner_.live_position(), at_);  // beyond live reading: another worker was faster, and its client came here
   is_asking_ = true;
   most_ = owner_.most_to_replay();
-  asked_count_ = std::min(pages_.count(size_.bytes() != 0 ? size_ : owner_.entry_size()), most_ + 1);  // with the one that was read last
+  const EntrySize& size = size_.bytes() != 0 ? size_ : owner_.entry_size();
+  asked_count_ = std::min(pages_.count(size), most_ + 1);  // with the one that was read last
+  query_.expect(asked_count_ * size.bytes());
   if (needs_facts_) {
     query_.ask_page_and_facts(at_, bound_, asked_count_, now_ms);
   } else {

@@ -65,9 +65,8 @@ class StreamReplayOwner {
 class StreamReplay final : private StreamQueryOwner {
  public:
   // All must outlive the replay.
-  StreamReplay(const std::string& key, StreamReplayOwner& owner, redis::Session& session, ReplicationWatch& replication,
-               const StreamPages& pages)
-      : owner_(owner), query_(key, *this, session, replication), pages_(pages) {}
+  StreamReplay(const std::string& key, StreamReplayOwner& owner, QueryPace& pace, ReplicationWatch& replication, const StreamPages& pages)
+      : owner_(owner), query_(key, *this, pace, replication), pages_(pages) {}
 
   // Goes on: begins a walk if there is none and somebody waits, or reads the next page if somebody has taken the last. To be called
   // whenever one of these may have become true.

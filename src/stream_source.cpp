@@ -20,10 +20,12 @@ constexpr std::uint64_t kTicksPerSilence = 60;
 
 }  // namespace
 
-StreamSource::StreamSource(Hub& hub, Logger& logger, redis::Session& commands, Lanes& lanes, const HashSecret& hash_secret)
+StreamSource::StreamSource(Hub& hub, Logger& logger, redis::Session& commands, Lanes& lanes, const HashSecret& hash_secret,
+                           std::size_t most_asked_bytes)
     : hub_(hub),
       logger_(logger),
       commands_(commands),
+      pace_(commands, most_asked_bytes),
       lanes_(lanes),
       bells_(lanes, logger, hash_secret),
       replication_(commands),
@@ -84,6 +86,11 @@ void StreamSource::commands_ready(std::uint64_t now_ms) {
     replication_.connected(now_ms);
   }
   for (auto& [name, topic] : topics_) {
+    if (!topic->is_unused()) {
+      topic->connected(now_ms);
+    }
+  }
+  for (StreamTopic* topic = lingering_.front(); topic != nullptr; topic = lingering_.after(*topic)) {
     topic->connected(now_ms);
   }
 }
@@ -91,6 +98,7 @@ void StreamSource::commands_ready(std::uint64_t now_ms) {
 void StreamSource::commands_lost() {
   lanes_.command_lost();
   replication_.connection_lost();
+  pace_.connection_lost();
   refused_.clear();
   passing_.clear();
   for (auto& [name, topic] : topics_) {

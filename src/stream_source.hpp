@@ -26,7 +26,9 @@ namespace sse {
 class StreamSource final : public Source, public CommandUser, private StreamHost {
  public:
   // All must outlive the source.
-  StreamSource(Hub& hub, Logger& logger, redis::Session& commands, Lanes& lanes, const HashSecret& hash_secret);
+  // `most_asked_bytes`: see QueryPace.
+  StreamSource(Hub& hub, Logger& logger, redis::Session& commands, Lanes& lanes, const HashSecret& hash_secret,
+               std::size_t most_asked_bytes = QueryPace::kMostBytes);
   StreamSource(const StreamSource&) = delete;
   StreamSource& operator=(const StreamSource&) = delete;
   ~StreamSource();
@@ -52,7 +54,7 @@ class StreamSource final : public Source, public CommandUser, private StreamHost
  private:
   using Topics = std::unordered_map<std::string, std::unique_ptr<StreamTopic>, SecretHash>;
 
-  redis::Session& commands() override { return commands_; }
+  QueryPace& pace() override { return pace_; }
   const StreamPages& pages() const override { return pages_; }
   ReplicationWatch& replication() override { return replication_; }
   void listen(StreamTopic& topic, std::uint64_t now_ms) override { bells_.listen(topic, now_ms); }
@@ -67,6 +69,7 @@ class StreamSource final : public Source, public CommandUser, private StreamHost
   Hub& hub_;
   Logger& logger_;
   redis::Session& commands_;
+  QueryPace pace_;
   Lanes& lanes_;
   KeyspaceBells bells_;
   ReplicationWatch replication_;

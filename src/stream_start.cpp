@@ -13,22 +13,32 @@ using redis::RequestKind;
 
 void StreamStarts::find(Start start, std::size_t count, std::uint64_t now_ms) {
   const std::size_t wanted = start == Start::oldest ? 0 : count;
-  if (!session_.is_ready() || std::find(asked_.begin(), asked_.end(), wanted) != asked_.end()) {
+  if (!pace_.session().is_ready() || std::find(wanted_.begin(), wanted_.end(), wanted) != wanted_.end()) {
     return;
   }
-  asked_.push_back(wanted);
+  wanted_.push_back(wanted);
+  if (wanted_.size() == 1) {
+    pace_.ask(*this, 0, Urgency::prompt, now_ms);
+  }
+}
+
+void StreamStarts::send(std::uint64_t now_ms) {
   const Request request{RequestKind::start, nullptr, this};
-  if (wanted == 0) {
-    session_.request(request, {"XRANGE", key_, "-", "+", "COUNT", "1"}, now_ms);
+  if (wanted_.front() == 0) {
+    pace_.session().request(request, {"XRANGE", key_, "-", "+", "COUNT", "1"}, now_ms);
   } else {
     // One more: its id is the position, which is certain as long as it is retained.
-    session_.request(request, {"XREVRANGE", key_, "+", "-", "COUNT", std::to_string(wanted + 1)}, now_ms);
+    pace_.session().request(request, {"XREVRANGE", key_, "+", "-", "COUNT", std::to_string(wanted_.front() + 1)}, now_ms);
   }
 }
 
 void StreamStarts::on_reply(const Request&, ReplyView reply, std::uint64_t now_ms) {
-  const std::size_t count = asked_.front();
-  asked_.erase(asked_.begin());
+  const std::size_t count = wanted_.front();
+  wanted_.erase(wanted_.begin());
+  pace_.answered(*this, now_ms);
+  if (!wanted_.empty()) {
+    pace_.ask(*this, 0, Urgency::prompt, now_ms);
+  }
   if (!reply.is_array()) {
     owner_.on_refused(reply.is_error() ? reply.text() : kStrangeAnswer, now_ms);
     return;

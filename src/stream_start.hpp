@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "durable_options.hpp"
-#include "redis_session.hpp"
+#include "query_pace.hpp"
 #include "stream_id.hpp"
 
 namespace sse {
@@ -25,25 +25,26 @@ class StreamStartOwner {
   ~StreamStartOwner() = default;
 };
 
-class StreamStarts final : private redis::ReplyHandler {
+class StreamStarts final : private redis::ReplyHandler, private PacedQuestion {
  public:
   // All must outlive this.
-  StreamStarts(const std::string& key, StreamStartOwner& owner, redis::Session& session) : key_(key), owner_(owner), session_(session) {}
+  StreamStarts(const std::string& key, StreamStartOwner& owner, QueryPace& pace) : key_(key), owner_(owner), pace_(pace) {}
 
   // Asks, unless the same is being asked already or there is no connection.
   void find(Start start, std::size_t count, std::uint64_t now_ms);
 
-  // The connection broke: no answer will come.
-  void connection_lost() { asked_.clear(); }
-  bool is_awaited() const { return !asked_.empty(); }
+  // The connection broke, and the pace was told: no answer will come.
+  void connection_lost() { wanted_.clear(); }
+  bool is_awaited() const { return !wanted_.empty() && !is_waiting(); }
 
  private:
+  void send(std::uint64_t now_ms) override;
   void on_reply(const redis::Request& request, redis::ReplyView reply, std::uint64_t now_ms) override;
 
   const std::string& key_;
   StreamStartOwner& owner_;
-  redis::Session& session_;
-  std::vector<std::size_t> asked_;  // counts, 0 for the oldest, in the order of the requests
+  QueryPace& pace_;
+  std::vector<std::size_t> wanted_;  // counts, 0 for the oldest; the first is being asked
 };
 
 }  // namespace sse

@@ -16,9 +16,9 @@ constexpr std::size_t kReplayBytes = 4 * StreamPages::kPageBytes;
 StreamTopic::StreamTopic(Hub& hub, StreamHost& host, std::string_view name)
     : Topic(hub, TopicKind::channel, name),
       host_(host),
-      reader_(this->name(), *this, host.commands(), host.replication(), host.pages()),
-      replay_(this->name(), *this, host.commands(), host.replication(), host.pages()),
-      starts_(this->name(), *this, host.commands()) {}
+      reader_(this->name(), *this, host.pace(), host.replication(), host.pages()),
+      replay_(this->name(), *this, host.pace(), host.replication(), host.pages()),
+      starts_(this->name(), *this, host.pace()) {}
 
 StreamTopic::~StreamTopic() = default;
 

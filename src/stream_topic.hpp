@@ -27,7 +27,7 @@ struct ByCheck;  // tag of the source's list
 // What all durable channels of a broker share.
 class StreamHost {
  public:
-  virtual redis::Session& commands() = 0;
+  virtual QueryPace& pace() = 0;
   virtual const StreamPages& pages() const = 0;
   virtual ReplicationWatch& replication() = 0;
   // To be told of new entries; again after it answered a call with false.
@@ -74,7 +74,8 @@ class StreamTopic final : public Topic,
   StreamId position() const override { return reader_.position(); }
   std::size_t largest_entry_bytes() const override { return reader_.largest_entry_bytes(); }
   bool lane_read(StreamId from, redis::ReplyView entries, bool is_whole, std::uint64_t now_ms) override;
-  void lane_rang(std::uint64_t now_ms) override;
+  void lane_rang(std::uint64_t now_ms) override { check_anew(Urgency::idle, now_ms); }
+  void bell_rang(std::uint64_t now_ms) override { check_anew(Urgency::prompt, now_ms); }
   void lane_refused(std::string_view error, std::uint64_t now_ms) override { host_.on_refused(*this, error, now_ms); }
 
   // Kept by the source.
@@ -126,6 +127,8 @@ class StreamTopic final : public Topic,
 
   void round_ended(ChannelLog& log, std::uint64_t now_ms) override;
 
+  // What was read may be not all, or not true.
+  void check_anew(Urgency urgency, std::uint64_t now_ms);
   bool is_start_known(const Subscription& subscription) const;
   LogPair& logs_of(const Subscription& subscription);
   LogPair& logs_for(const ReadOptions& reading, Framing framing, bool has_own_ids);

@@ -16,7 +16,8 @@ constexpr std::uint32_t kReadsPerSecond = 20;
 }  // namespace
 
 void StreamTopic::connected(std::uint64_t now_ms) {
-  reader_.read(now_ms);
+  const bool is_waited_for = !waiting().empty() || !placeless_.empty() || !parked_.empty();
+  reader_.read(now_ms, is_waited_for ? Urgency::prompt : Urgency::idle);
   for (const List<Subscription>* all : {&waiting(), &placeless_}) {
     for (const Subscription* one = all->front(); one != nullptr; one = all->after(*one)) {
       find_start(*one, now_ms);
@@ -31,7 +32,7 @@ void StreamTopic::connection_lost() {
 }
 
 void StreamTopic::check(std::uint64_t now_ms) {
-  reader_.read(now_ms);
+  reader_.read(now_ms, Urgency::idle);
   for (const auto& pair : logs_) {
     pair->replay.shrink_window(0);
   }
@@ -52,10 +53,9 @@ bool StreamTopic::lane_read(StreamId from, redis::ReplyView entries, bool is_who
   return false;
 }
 
-// Its connection was lost, and so may be what was read.
-void StreamTopic::lane_rang(std::uint64_t now_ms) {
+void StreamTopic::check_anew(Urgency urgency, std::uint64_t now_ms) {
   reader_.doubt();
-  reader_.read(now_ms);
+  reader_.read(now_ms, urgency);
 }
 
 void StreamTopic::doubt_live(std::uint64_t now_ms) {
@@ -212,7 +212,7 @@ bool StreamTopic::is_live_known(std::uint64_t now_ms) {
   if (!reader_.is_located()) {
     return false;
   }
-  if (!host_.commands().is_ready()) {
+  if (!host_.pace().session().is_ready()) {
     return true;  // checked when Redis is back
   }
   // An answer that was long under way counts as well, while it is here: the next would be no younger.

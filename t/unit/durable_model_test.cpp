@@ -384,7 +384,8 @@ class Life {
         histories_(random_, server_, !fates.forks),
         buffer_bytes_(kBufferBytes[random_.below(kBufferBytes.size())]) {
     for (auto& worker : workers_) {
-      worker = std::make_unique<DurableWorld>(server_);
+      // One life in four asks for one thing after the other.
+      worker = std::make_unique<DurableWorld>(server_, seed % 4 == 0 ? 1 : QueryPace::kMostBytes);
       worker->connect();
     }
     for (std::size_t i = 1 + random_.below(6); i > 0; --i) {

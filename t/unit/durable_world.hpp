@@ -176,9 +176,10 @@ class DurableWorld final : private redis::SessionObserver {
   static constexpr redis::ReplyLimits kReplyLimits = {100'000, 1'000'000};
   static constexpr std::uint64_t kTickMs = 500;
 
-  DurableWorld() : server(own_server_) {}
+  DurableWorld() : DurableWorld(own_server_) {}
   // Another worker, with the same server, which must outlive it.
-  explicit DurableWorld(FakeStreamServer& shared) : server(shared) {}
+  explicit DurableWorld(FakeStreamServer& shared, std::size_t most_asked_bytes = QueryPace::kMostBytes)
+      : server(shared), source(hub, logger, commands, lanes, HashSecret{}, most_asked_bytes) {}
   DurableWorld(const DurableWorld&) = delete;
   DurableWorld& operator=(const DurableWorld&) = delete;
 
@@ -327,7 +328,7 @@ class DurableWorld final : private redis::SessionObserver {
   Hub hub{scheduler_};
   redis::Session commands{{"", "", 0, "me"}, *this, transport_, kReplyLimits, 2000};
   Lanes lanes{lane_host_, logger, commands, SilentLanes::options()};
-  StreamSource source{hub, logger, commands, lanes, HashSecret{}};
+  StreamSource source;
 };
 
 }  // namespace sse::test

@@ -682,6 +682,161 @@ TEST_F(StreamSourceTest, ErrorsOfTheServerAreNoEvidenceAboutAStream) {
   }
 }
 
+// Many channels
+
+class ManyChannelsTest : public StreamSourceTest {
+ protected:
+  static constexpr std::size_t kChannels = 100;
+  static constexpr std::size_t kEntryBytes = 90'000;
+
+  static std::string name(std::size_t i) { return "c" + std::to_string(i); }
+
+  ManyChannelsTest() {
+    for (std::size_t i = 0; i < kChannels; ++i) {
+      stream(name(i)).add({1, 0}, std::string(kEntryBytes, 'x'));
+      readers_.push_back(world_.reader({name(i)}));
+    }
+  }
+
+  void reconnect() {
+    world_.cut();
+    world_.connect();
+    world_.to_server();  // logs in
+    world_.to_session();
+  }
+  // Exchanges; returns the most that the server had to say at once.
+  std::size_t peak_bytes() {
+    std::size_t peak = 0;
+    while (world_.is_busy()) {
+      world_.to_server();
+      peak = std::max(peak, world_.client->output.size());
+      world_.to_session();
+    }
+    return peak;
+  }
+  // How many others were asked for before it since the connection is there.
+  std::size_t turn_of(const std::string& key) const {
+    const std::vector<std::string> asked = world_.asked("XRANGE");
+    const auto found =
+        std::find_if(asked.begin(), asked.end(), [&key](const std::string& one) { return one.rfind("XRANGE " + key + ' ', 0) == 0; });
+    return static_cast<std::size_t>(found - asked.begin());
+  }
+
+  std::string unasked() const {
+    std::size_t i = 0;
+    while (turn_of(name(i)) != world_.asked("XRANGE").size()) {
+      ++i;
+    }
+    return name(i);
+  }
+
+  std::vector<std::unique_ptr<DurableReader>> readers_;
+};
+
+TEST_F(ManyChannelsTest, ChannelsThatAreNewDoNotFillTheServerWithAnswers) {
+  EXPECT_LE(peak_bytes(), QueryPace::kMostBytes);
+  for (const auto& one : readers_) {
+    world_.flush();
+    EXPECT_EQ(one->take(), "id: 1-0\n\n");
+  }
+}
+
+TEST_F(ManyChannelsTest, AReconnectDoesNotFillTheServerWithAnswers) {
+  world_.exchange();
+  for (int i = 0; i < 3; ++i) {
+    reconnect();
+    EXPECT_LE(peak_bytes(), QueryPace::kMostBytes);
+    EXPECT_EQ(world_.asked("XRANGE").size(), kChannels);
+  }
+}
+
+TEST_F(ManyChannelsTest, AfterAReconnectEachIsToldWhatItMissed) {
+  world_.exchange();
+  world_.cut();
+  for (std::size_t i = 0; i < kChannels; ++i) {
+    stream(name(i)).add({2, 0}, "e2");
+  }
+  world_.connect();
+  world_.exchange();
+  for (const auto& one : readers_) {
+    EXPECT_EQ(one->told(), told(2, 2));
+  }
+}
+
+TEST_F(ManyChannelsTest, AfterAReconnectABellIsNotKeptWaiting) {
+  world_.exchange();
+  reconnect();
+  world_.to_server();
+  const std::string key = unasked();
+  static_cast<BellMember&>(*world_.listener(key)).bell_rang(world_.now_ms);
+  world_.exchange();
+  EXPECT_LT(turn_of(key), kChannels / 10);
+  EXPECT_EQ(world_.asked("XRANGE").size(), kChannels) << "what was yet to be asked need not be asked again";
+}
+
+TEST_F(ManyChannelsTest, AfterAReconnectWhoComesIsNotKeptWaiting) {
+  world_.exchange();
+  reconnect();
+  world_.to_server();
+  const std::string key = unasked();
+  auto one = world_.reader({key});
+  world_.exchange();
+  EXPECT_LT(turn_of(key), kChannels / 10);
+  EXPECT_EQ(one->take(), "id: 1-0\n\n");
+}
+
+TEST_F(ManyChannelsTest, AfterAReconnectChannelsThatNobodyReadsComeLast) {
+  world_.exchange();
+  for (std::size_t i = 0; i < 10; ++i) {
+    readers_[i].reset();
+  }
+  reconnect();
+  world_.exchange();
+  for (std::size_t i = 0; i < 10; ++i) {
+    EXPECT_GE(turn_of(name(i)), kChannels - 10);
+    EXPECT_LT(turn_of(name(i)), kChannels);
+  }
+}
+
+TEST_F(ManyChannelsTest, AConnectionThatBreaksWhileMostWaitIsNoLoss) {
+  world_.exchange();
+  for (std::uint64_t round = 2; round < 12; ++round) {
+    for (std::size_t i = 0; i < kChannels; ++i) {
+      fill(round, round, name(i));
+    }
+    reconnect();
+    for (std::uint64_t i = 0; i < round; ++i) {
+      world_.to_server();
+      world_.to_session();
+    }
+  }
+  reconnect();
+  world_.exchange();
+  for (const auto& one : readers_) {
+    EXPECT_EQ(one->told(), told(2, 11));
+  }
+}
+
+// Lanes
+
+TEST_F(StreamSourceTest, WhatALaneBringsLateOrTwiceComesOnce) {
+  auto one = reader();
+  fill(1, 5);
+  const auto first = world_.read_lane("news");
+  for (int i = 0; i < 60; ++i) {  // so often that it is taken as it is
+    world_.ring("news");
+    world_.tell(first);
+  }
+  fill(6, 9);
+  const auto second = world_.read_lane("news");
+  world_.exchange();
+  world_.tell(second);
+  world_.tell(first);
+  world_.tell(world_.read_lane("news"));
+  world_.exchange();
+  EXPECT_EQ(one->told(), told(1, 9));
+}
+
 // Several channels
 
 class SeveralChannelsTest : public StreamSourceTest {
