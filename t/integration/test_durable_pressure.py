@@ -156,6 +156,7 @@ def test_joining_is_without_gap_or_repeat_while_thousands_a_second_arrive(
         assert [number_of(event) for event in events] == list(range(seen + 1, adder.count))
 
 
+@pytest.mark.timeout(90)
 def test_a_crowd_that_comes_back_at_once_costs_redis_few_commands(redis, nginx, open_stream, pool):
     ids = redis.add_all("s", numbers(2000))
     warm = open_stream(nginx, "/new")
@@ -165,7 +166,9 @@ def test_a_crowd_that_comes_back_at_once_costs_redis_few_commands(redis, nginx, 
     redis.command("CONFIG", "RESETSTAT")
     streams = [pool.start(nginx, f"/new?last_event_id={ids[-1 - count]}") for count in missed]
     pool.run_until(
-        lambda: all(len(s.events) >= count for s, count in zip(streams, missed)), "all is replayed"
+        lambda: all(len(s.events) >= count for s, count in zip(streams, missed)),
+        "all is replayed",
+        timeout=45,
     )
     calls = redis.client.info("commandstats")
     spent = {name: calls[name]["calls"] for name in calls if name.startswith("cmdstat_x")}
