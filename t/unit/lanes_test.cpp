@@ -326,6 +326,36 @@ TEST_F(LanesTest, WithoutPermissionToUnblockNewStreamsGetALaneOfTheirOwnAndLanes
   }
 }
 
+TEST_F(LanesTest, APermissionToUnblockIsLookedForAgainAtTheNextConnection) {
+  world_.redis.unblock_error = "NOPERM this user has no permissions to run the 'client|unblock' command";
+  world_.listening("a");
+  world_.pass(30);
+  world_.listening("b");
+  world_.pass(30);
+  ASSERT_EQ(world_.logger.count(LogLevel::notice), 1u);
+  world_.redis.unblock_error.clear();
+  world_.cut_command();
+  world_.pass(30000);
+  Member& c = world_.listening("c");
+  world_.pass(30);
+  EXPECT_GE(world_.unblocks(), 1u);
+  catches_up(c);
+}
+
+TEST_F(LanesTest, AServerThatIsUnwellHasNotRefusedToUnblock) {
+  world_.redis.unblock_error = "LOADING Redis is loading the dataset in memory";
+  world_.listening("a");
+  world_.pass(30);
+  Member& b = world_.listening("b");
+  world_.pass(30);
+  world_.redis.unblock_error.clear();
+  world_.pass(30);
+  EXPECT_GE(world_.unblocks(), 2u);
+  EXPECT_EQ(world_.logger.count(LogLevel::notice), 0u);
+  EXPECT_EQ(world_.connections.size(), 1u);
+  catches_up(b);
+}
+
 TEST_F(LanesTest, ALaneIdIsWorthNothingOnceAnyConnectionIsLost) {
   Member& a = world_.listening("a");
   world_.exchange();
@@ -475,6 +505,20 @@ TEST_F(LanesTest, AnErrorThatIsNobodysFaultIsWaitedOutAndThenAllAreRung) {
     world.pass(30);
     EXPECT_EQ(b.reads, 1);
   }
+}
+
+TEST_F(LanesTest, WhoIsLookedIntoWhileTheServerIsUnwellIsNotGuilty) {
+  Member& a = world_.listening("a");
+  Member& b = world_.listening("b");
+  world_.exchange();
+  world_.redis.sickness = "LOADING for a while";
+  world_.redis.break_off(*world_.connection_of(a).client, "WRONGTYPE now");
+  world_.pass(1000);
+  EXPECT_EQ(a.refusal + b.refusal, "");
+  world_.redis.sickness.clear();
+  world_.pass(2000);
+  catches_up(a);
+  catches_up(b);
 }
 
 TEST_F(LanesTest, AnErrorThatNoMemberCausesIsWaitedOut) {
