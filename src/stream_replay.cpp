@@ -16,7 +16,29 @@ void StreamReplay::go_on(std::uint64_t now_ms) {
   if (!owner_.is_live_known(now_ms)) {
     return;
   }
-  is_walking_ = owner_.serve_from_window(now_ms) || is_walking_;
+  are_all_due_ = false;
+  is_walking_ = owner_.serve_all_from_window(now_ms) || is_walking_;
+  advance(now_ms);
+}
+
+void StreamReplay::take_in(Subscription& parked, std::uint64_t now_ms) {
+  if (are_all_due_) {
+    go_on(now_ms);
+  } else if (owner_.is_live_known(now_ms)) {
+    is_walking_ = owner_.serve_from_window(parked, now_ms) || is_walking_;
+    advance(now_ms);
+  }
+}
+
+void StreamReplay::round_ended(std::uint64_t now_ms) {
+  if (are_all_due_) {
+    go_on(now_ms);
+  } else if (owner_.is_live_known(now_ms)) {
+    advance(now_ms);
+  }
+}
+
+void StreamReplay::advance(std::uint64_t now_ms) {
   if (is_asking_ || is_doubting_ || !query_.can_ask()) {
     return;
   }
@@ -95,6 +117,7 @@ void StreamReplay::connection_lost() {
   is_void_ = false;
   is_live_sure_ = false;
   is_doubting_ = false;
+  are_all_due_ = true;
 }
 
 // False: the answer is about a history that has ended since.

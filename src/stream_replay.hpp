@@ -23,9 +23,10 @@ class StreamReplayOwner {
   virtual bool is_live_known(std::uint64_t now_ms) = 0;
   // The stream does not go as far as live reading has come, or farther: it is to be read to its end before anything else.
   virtual void doubt_live(std::uint64_t now_ms) = 0;
-  // Those who wait where the live log can tell what comes next go live, and those of whom the last walk has come by join it. True when
-  // somebody has joined.
-  virtual bool serve_from_window(std::uint64_t now_ms) = 0;
+  // Of those who wait, who stands where the live log can tell what comes next goes live, and whom the last walk has come by joins it. True
+  // when somebody has joined. The first looks at all who wait, the second at one of them.
+  virtual bool serve_all_from_window(std::uint64_t now_ms) = 0;
+  virtual bool serve_from_window(Subscription& parked, std::uint64_t now_ms) = 0;
   // A walk begins at this position.
   virtual void begin_replay(StreamId position) = 0;
   // Most entries that all who take part may still be given; above 0.
@@ -71,6 +72,10 @@ class StreamReplay final : private StreamQueryOwner {
   // Goes on: begins a walk if there is none and somebody waits, or reads the next page if somebody has taken the last. To be called
   // whenever one of these may have become true.
   void go_on(std::uint64_t now_ms);
+  // The same when it has become true because this one waits now, or can read again, or because a round has given what was read: what it
+  // costs does not grow with how many wait.
+  void take_in(Subscription& parked, std::uint64_t now_ms);
+  void round_ended(std::uint64_t now_ms);
 
   // The history that is being read has ended, and another goes on from `position`: whatever is under way is of no use, and what was read
   // ends there.
@@ -89,6 +94,7 @@ class StreamReplay final : private StreamQueryOwner {
 
   void on_page(redis::ReplyView entries, const StreamFacts* facts, std::uint64_t now_ms) override;
   void on_no_answer(std::string_view error, std::uint64_t now_ms) override;
+  void advance(std::uint64_t now_ms);
   bool is_of_use(std::uint64_t now_ms);
   void walk(redis::ReplyView entries, const StreamFacts* facts, std::uint64_t now_ms);
   bool judge(const StreamFacts& facts, bool is_proven, std::uint64_t now_ms);
@@ -113,8 +119,9 @@ class StreamReplay final : private StreamQueryOwner {
   bool is_doubting_ = false;   // waits for live reading to ask again
   bool is_live_sure_ = false;  // it did since the last page was given: this worker knows of a fork, if there is one
   bool is_asking_ = false;
-  bool is_void_ = false;  // what is being asked is of no use any more
-  StreamId bound_;        // of the page that is awaited
+  bool is_void_ = false;      // what is being asked is of no use any more
+  bool are_all_due_ = false;  // without Redis, windows answer that did not when those who wait were looked at
+  StreamId bound_;            // of the page that is awaited
   EntrySize size_;
   std::size_t asked_count_ = 0;
   std::size_t most_ = 0;  // entries of the page that may be given

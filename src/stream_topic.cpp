@@ -126,7 +126,7 @@ void StreamTopic::place(Subscription& subscription, std::uint64_t now_ms) {
   }
   reading.phase = DurableReading::Phase::parked;
   parked_.push_back(subscription);
-  replay_.go_on(now_ms);
+  replay_.take_in(subscription, now_ms);
 }
 
 // Nothing when the live log cannot tell what comes after the position.
@@ -174,14 +174,14 @@ void StreamTopic::park(Subscription& subscription, std::uint64_t now_ms) {
   subscription.durable->phase = DurableReading::Phase::parked;
   parked_.push_back(subscription);
   if (can_read(subscription)) {  // this worker was too slow, not the reader
-    replay_.go_on(now_ms);
+    replay_.take_in(subscription, now_ms);
   }
 }
 
 void StreamTopic::resume(Subscription& subscription, std::uint64_t now_ms) {
   switch (subscription.durable->phase) {
     case DurableReading::Phase::parked:
-      replay_.go_on(now_ms);
+      replay_.take_in(subscription, now_ms);
       break;
     case DurableReading::Phase::replaying:
       hub_.offer(*subscription.log);

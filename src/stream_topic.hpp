@@ -106,7 +106,8 @@ class StreamTopic final : public Topic,
   // StreamReplayOwner
   bool is_live_known(std::uint64_t now_ms) override;
   void doubt_live(std::uint64_t now_ms) override;
-  bool serve_from_window(std::uint64_t now_ms) override;
+  bool serve_all_from_window(std::uint64_t now_ms) override;
+  bool serve_from_window(Subscription& subscription, std::uint64_t now_ms) override;
   void begin_replay(StreamId position) override;
   std::size_t most_to_replay() const override;
   List<Subscription>& parked() override { return parked_; }

@@ -6,23 +6,28 @@
 
 namespace sse {
 
-bool StreamTopic::serve_from_window(std::uint64_t now_ms) {
+bool StreamTopic::serve_all_from_window(std::uint64_t now_ms) {
   bool has_joined = false;
   List<Subscription> candidates;
   candidates.splice_back(parked_);
   while (Subscription* subscription = candidates.pop_front()) {
     parked_.push_back(*subscription);
-    if (!can_read(*subscription) || go_live(*subscription, now_ms)) {
-      continue;
-    }
-    ChannelLog& replay = logs_of(*subscription).replay;
-    const auto place = replay.place_after(*subscription->durable->position);
-    if (place && !is_too_far(*subscription, replay.frame_count() - place->frame)) {
-      join(*subscription, *place);
-      has_joined = true;
-    }
+    has_joined = serve_from_window(*subscription, now_ms) || has_joined;
   }
   return has_joined;
+}
+
+bool StreamTopic::serve_from_window(Subscription& subscription, std::uint64_t now_ms) {
+  if (!can_read(subscription) || go_live(subscription, now_ms)) {
+    return false;
+  }
+  ChannelLog& replay = logs_of(subscription).replay;
+  const auto place = replay.place_after(*subscription.durable->position);
+  if (!place || is_too_far(subscription, replay.frame_count() - place->frame)) {
+    return false;
+  }
+  join(subscription, *place);
+  return true;
 }
 
 bool StreamTopic::can_read(const Subscription& subscription) const {
@@ -167,6 +172,6 @@ void StreamTopic::park_joined(std::uint64_t now_ms) {
   }
 }
 
-void StreamTopic::round_ended(ChannelLog&, std::uint64_t now_ms) { replay_.go_on(now_ms); }
+void StreamTopic::round_ended(ChannelLog&, std::uint64_t now_ms) { replay_.round_ended(now_ms); }
 
 }  // namespace sse

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <ctime>
 #include <memory>
 #include <optional>
 #include <string>
@@ -132,6 +133,28 @@ TEST_F(StreamSourceTest, OneWalkServesAllWhoComeBackTogether) {
   }
   EXPECT_LE(world_.asked("XRANGE").size(), 15u);  // of 16 entries, as their size is not known
   EXPECT_LE(world_.hub.counters().entries_replayed, 200u);
+}
+
+TEST_F(StreamSourceTest, WhoComesBackCostsNoMoreWhereManyWait) {
+  fill(1, 100);
+  const auto live = reader();
+  std::vector<std::unique_ptr<DurableReader>> waiting;
+  const auto cpu_of_arrivals = [&](std::size_t count) {
+    const std::clock_t begin = std::clock();
+    for (std::size_t i = 0; i < count; ++i) {
+      waiting.push_back(world_.reader({"news"}, {}, std::to_string(1 + i % 50) + "-0"));
+    }
+    world_.flush();
+    return static_cast<double>(std::clock() - begin);
+  };
+  cpu_of_arrivals(200);
+  const double with_few = cpu_of_arrivals(200);
+  cpu_of_arrivals(4600);
+  EXPECT_EQ(waiting.back()->phase(), Phase::parked);
+  EXPECT_LT(cpu_of_arrivals(200), 5 * with_few);
+  world_.exchange();
+  EXPECT_EQ(waiting.back()->told(), told(51, 100));
+  EXPECT_EQ(waiting.front()->told(), told(2, 100));
 }
 
 TEST_F(StreamSourceTest, AWindowAnswersWithoutRedis) {
