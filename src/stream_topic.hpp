@@ -145,6 +145,7 @@ class StreamTopic final : public Topic,
   void give_reset(ChannelLog& log, const DurableReset& reset, const EntryMark& mark, std::uint64_t now_ms);
   void give_block(ChannelLog& log, const std::string& block, const EntryMark& mark, std::uint64_t now_ms);
   void tell_reset(Subscription& subscription, const DurableReset& reset, std::uint64_t now_ms);
+  bool is_anybody_behind() const;
   bool is_too_far(const Subscription& subscription, std::uint64_t more) const;
   bool is_known_live(StreamId id, std::uint64_t hash) const;
   void find_starts_anew(std::uint64_t now_ms);

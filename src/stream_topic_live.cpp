@@ -208,6 +208,11 @@ StreamId StreamTopic::oldest_given() const {
   return oldest;
 }
 
+// Nobody else would go on with a replay that waits for the answer.
+bool StreamTopic::is_anybody_behind() const {
+  return !parked_.empty() || std::any_of(logs_.begin(), logs_.end(), [](const auto& pair) { return pair->replay.attached() != 0; });
+}
+
 bool StreamTopic::is_live_known(std::uint64_t now_ms) {
   if (!reader_.is_located()) {
     return false;
@@ -219,7 +224,7 @@ bool StreamTopic::is_live_known(std::uint64_t now_ms) {
   if (is_caught_up_ || (reader_.confirmed_ms() && now_ms - *reader_.confirmed_ms() <= kConfirmedForMs)) {
     return true;
   }
-  if (!parked_.empty()) {
+  if (is_anybody_behind()) {
     reader_.read(now_ms);
   }
   return false;

@@ -209,6 +209,19 @@ TEST_F(StreamSourceTest, AnIdThatWasWithdrawnIsNotLost) {
   EXPECT_EQ(two->told(), told(11, 11));
 }
 
+// What live reading has said is believed for a second: between two pages, it has to be asked again.
+TEST_F(StreamSourceTest, AReplayWhoseAnswersAreSlowGoesOnByItself) {
+  fill(1, 3000);
+  auto one = world_.reader({"news"}, {}, "10-0");
+  for (int i = 0; i < 50; ++i) {
+    world_.to_server();
+    world_.now_ms += 1001;
+    world_.to_session();
+    world_.flush();
+  }
+  EXPECT_EQ(one->told(), told(11, 3000));
+}
+
 // Slow readers
 
 TEST_F(StreamSourceTest, WhoFallsOutOfTheWindowPagesOnAndLosesNothing) {
