@@ -46,7 +46,7 @@ class Http2Connection:
     def is_secure(self):
         return self._connection.is_secure
 
-    def start(self, path, method="GET", acknowledges=True):
+    def start(self, path, method="GET", acknowledges=True, cursor=""):
         """Sends a request; returns its Http2Stream. Without acknowledgement its window runs dry."""
         stream_id = self._protocol.get_next_available_stream_id()
         stream = Http2Stream(self, stream_id, path, acknowledges)
@@ -57,6 +57,8 @@ class Http2Connection:
             (":scheme", "http"),
             (":authority", "localhost"),
         ]
+        if cursor:
+            headers.append(("last-event-id", cursor))
         self._protocol.send_headers(stream_id, headers, end_stream=True)
         self._flush()
         return stream
