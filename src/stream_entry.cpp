@@ -30,7 +30,7 @@ std::optional<StreamEntry> parse_stream_entry(ReplyView element) {
   }
   StreamEntry entry{*id, text, *part, (*part).cut_bytes(), (*part).is_cut()};
   for (const ReplyView field : entry.fields) {
-    entry.bytes += field.is_cut() ? field.cut_bytes() : field.text().size();
+    entry.bytes += sizeof(redis::ReplyNode) + (field.is_cut() ? field.cut_bytes() : field.text().size());
     entry.is_cut = entry.is_cut || field.is_cut();
   }
   return entry;

@@ -19,7 +19,7 @@ struct StreamEntry {
   StreamId id;
   std::string_view text;    // the id as Redis wrote it, `ms-seq`
   redis::ReplyView fields;  // names and values in turn
-  std::size_t bytes = 0;    // of all of them, with what was cut
+  std::size_t bytes = 0;    // that a reader takes for all of them, with what was cut
   bool is_cut = false;      // the reply's limits did not leave all of them
 };
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from harness import Bystander
+from harness import Bystander, processes
 
 CONF = """
 load_module @MODULE@;
@@ -81,6 +81,21 @@ def test_an_entry_of_a_thousand_fields_is_one_json_object_of_them(redis, nginx, 
     event = open_stream(nginx, "/oldest").next_event()
     assert json.loads(event.data) == fields
     assert list(json.loads(event.data)) == list(fields)
+
+
+def test_entries_of_many_empty_fields_are_not_read_a_thousand_at_a_time(redis, nginx, open_stream):
+    fields = [""] * 20_000
+    with redis.client.pipeline(transaction=False) as pipeline:
+        for number in range(120):
+            pipeline.execute_command("XADD", "s", "*", "data", number, *fields)
+        pipeline.execute()
+    (worker,) = nginx.worker_pids()
+    before = processes.resident_bytes(worker)
+    stream = open_stream(nginx, "/oldest")
+    assert [event.data for event in stream.take(120, timeout=25)] == [*map(str, range(120))]
+    grown = processes.peak_resident_bytes(worker) - before
+    print(f"memory of the worker grew by up to {grown >> 20} MiB")
+    assert grown < 48 << 20
 
 
 def test_any_bytes_come_as_valid_text(redis, nginx, open_stream):
