@@ -98,6 +98,52 @@ def test_entries_of_many_empty_fields_are_not_read_a_thousand_at_a_time(redis, n
     assert grown < 48 << 20
 
 
+def test_an_entry_of_a_hundred_thousand_fields_comes_whole_beside_one_of_64_mebibytes(
+    redis, nginx, open_stream
+):
+    fields = {f"{number:x}": "v" for number in range(100_000)}
+    live = open_stream(nginx, "/large")
+    live.next_block()
+    many = [part for field in fields.items() for part in field]
+    ids = [redis.add("s", *entry) for entry in (many, ("a", b"x" * (64 << 20)), many, ("data", ""))]
+    for stream in live, open_stream(nginx, "/large", cursor="0-0"):
+        first, reset, second, last = stream.take(4, timeout=40)
+        assert json.loads(first.data) == json.loads(second.data) == fields
+        assert (reset.name, json.loads(reset.data)["reason"]) == ("reset", "too-large")
+        assert [event.id for event in (first, reset, second, last)] == ids
+        stream.close()
+
+
+# Fields, and what is shown of them, where nobody would name fields so.
+ODD = [
+    (("", ""), {"": ""}),
+    (("", "x", "", "y"), [("", "x"), ("", "y")]),
+    ((b"\0", b"\0\0"), {"\0": "\0\0"}),
+    ((b"\xff", b"\xfe\xc3"), {"\ufffd": "\ufffd\ufffd"}),
+    (("event", "x", "retry", "1"), {"event": "x", "retry": "1"}),
+    (("id", "9-9", "id", "8-8"), [("id", "9-9"), ("id", "8-8")]),
+    ((b"data\0", "x", "Data", "y", "data ", "z"), {"data\0": "x", "Data": "y", "data ": "z"}),
+    (("data", "first", "event", "a", "data", "last", "event", "b"), ("last", "b", None)),
+    (("data", "x", "retry", "1", "retry", "2", "id", "9-9"), ("x", None, 2)),
+    (("data", "x", "event", "", "retry", ""), ("x", None, None)),
+    (("data", "x", "event", "a\nid: 9", "retry", "-1"), ("x", None, None)),
+    (("data", "x", "event", b"a\0b", "retry", "99999999999"), ("x", None, None)),
+]
+
+
+@pytest.mark.parametrize("path", ["/oldest", "/filters", "/compact"])
+def test_odd_fields_are_shown_or_left_out_and_nothing_comes_twice(redis, nginx, open_stream, path):
+    ids = [redis.add("s", *fields) for fields, _ in ODD]
+    stream = open_stream(nginx, path)
+    for entry_id, (fields, expected), event in zip(ids, ODD, stream.take(len(ODD))):
+        if isinstance(expected, tuple):
+            shown = event.data, event.name, event.retry
+        else:
+            hook = list if isinstance(expected, list) else dict
+            shown = json.loads(event.data, object_pairs_hook=hook)
+        assert (event.id, shown) == (entry_id, expected), fields
+
+
 def test_any_bytes_come_as_valid_text(redis, nginx, open_stream):
     values = [bytes([byte]) * length for byte in range(256) for length in (1, 3)]
     with redis.client.pipeline(transaction=False) as pipeline:
