@@ -33,8 +33,8 @@ http {
 
 
 @pytest.fixture
-def nginx(redis, start_nginx):
-    return start_nginx(CONF, BROKER=redis.url)
+def nginx(redis, make_nginx):
+    return make_nginx(CONF, BROKER=redis.url).keep_no_freed_memory().start()
 
 
 # Fields, and the event they become behind its id.
