@@ -84,7 +84,8 @@ def main(arguments, environment=None):
             redis.arguments = ("--client-output-buffer-limit", "pubsub 0 0 0")
             redis.start()
             module, against = (
-                str(Path(path).resolve()) if path else "" for path in (options.module, options.against)
+                str(Path(path).resolve()) if path else ""
+                for path in (options.module, options.against)
             )
             place = Place(
                 redis,

@@ -45,7 +45,9 @@ def breaking_rate(bench, name, subscribers, start):
 def breaking(bench):
     """Where each server can follow no longer."""
     result = Result(
-        "breaking", "Highest rate that is followed, messages/s", unit="messages/s, 1,000 subscribers"
+        "breaking",
+        "Highest rate that is followed, messages/s",
+        unit="messages/s, 1,000 subscribers",
     )
     sizes = bench.pick((1000, 10_000), (50,))
     table = Table(["", *(f"{subscribers:,} subscribers" for subscribers in sizes)])
@@ -75,7 +77,8 @@ def slices(bench):
     load = dict(subscribers=subscribers, probe="/file.txt", probe_rate=300)
     paced = dict(load, mode="paced", seconds=5)
 
-    # Broadcasts get cheaper when they come together: the rate for a share is approached, not computed.
+    # Broadcasts get cheaper when they come together: the rate for a share is approached, not
+    # computed.
     rate = 20_000 / subscribers
     for _ in range(3):
         share = bench.run(contender, **{**paced, "rate": rate})["server"][SHARE]
@@ -106,7 +109,7 @@ def slices(bench):
 
 
 def mixed(bench):
-    """One subscriber in a hundred stops reading: what the others notice, here and of a bare loop."""
+    """One subscriber in a hundred stops reading: what others notice, here and of a bare loop."""
     result = Result("mixed", "1 % of the subscribers stop reading, at half the breaking rate")
     subscribers = bench.pick(1000, 100)
     rate = breaking_rate(bench, "ours", subscribers, bench.pick(500, 50)) / 2

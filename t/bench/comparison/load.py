@@ -9,7 +9,7 @@ class LoadFailed(Exception):
 
 
 def run_load(binary, running, **options):
-    """Runs it against a server; an option subscribers=10 becomes --subscribers 10. Returns its JSON.
+    """Runs it against a server; an option subscribers=10 becomes --subscribers 10. Its JSON.
 
     Losses are results; anything else that stops it is LoadFailed.
     """

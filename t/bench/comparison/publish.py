@@ -1,4 +1,4 @@
-"""Writes results: JSON, the plot, and the tables of all results in the README and in a page of their own."""
+"""Writes results: JSON, the plot, and the tables of all results in README and on their own page."""
 
 import json
 from pathlib import Path
@@ -31,7 +31,7 @@ def write_json(directory, result, machine, command):
 
 
 def read_json(directory, names):
-    """What was published of each scenario, also by earlier runs: (result, sentence about its run)."""
+    """What was published of each scenario, also by earlier runs: (result, sentence on its run)."""
     for name in names:
         path = directory / f"{name}.json"
         if path.exists():

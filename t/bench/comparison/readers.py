@@ -33,7 +33,7 @@ def readers(bench):
     sizes = bench.pick(((1, 1), (16, 1), (64, 1), (16, 64), (1, 10_000)), ((2, 4),))
     for workers, channels in sizes:
         name = f"{workers} × {channels:,}"
-        # A worker sees notifications within a second; a lane that is left waits ten for its last reply.
+        # A worker sees notifications within a second; a lane that is left waits ten for a reply.
         load = partial(_publish, bench.place.redis, bench.pick(15, 2))
         options = dict(channels=channels, rate=rate, seconds=seconds)
         case = bench.alternate(name, NAMES, load=load, workers=workers, **options)

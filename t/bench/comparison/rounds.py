@@ -30,7 +30,7 @@ class Bench:
         return quick if self.quick else full
 
     def chosen(self, names):
-        """The contenders among `names` that were asked for; a second build of ours goes with ours."""
+        """The contenders among `names` that were asked for; a second build goes with ours."""
         names = [name for name in names if not self.only or name in self.only]
         if self.place.against and "ours" in names:
             names.insert(names.index("ours") + 1, "against")

@@ -42,7 +42,9 @@ def against(result, case, metric, what):
 
 def closed(bench):
     """CPU per delivery when the next message is sent after everybody has the last."""
-    result = Result("closed", "Closed loop: server CPU per delivery, µs", unit="µs CPU per delivery")
+    result = Result(
+        "closed", "Closed loop: server CPU per delivery, µs", unit="µs CPU per delivery"
+    )
     table = Table(["", "1,000 subscribers", "10,000 subscribers"])
     columns = {}
     sizes = bench.pick([(1000, 200), (10_000, 30)], [(100, 200), (300, 100)])
@@ -88,7 +90,9 @@ def overload(bench):
     arrived, p50, p99 = "seconds_until_all_arrived", "latency_ms.p50", "latency_ms.p99"
     metrics = [arrived, p50, p99, "lost", "closed", CPU]
     result.raw.append(case.raw(metrics))
-    table = Table(["", "all arrived after, s", "p50, ms", "p99, ms", "lost", "CPU per delivery, µs"])
+    table = Table(
+        ["", "all arrived after, s", "p50, ms", "p99, ms", "lost", "CPU per delivery, µs"]
+    )
     columns = [(arrived, 2, 1), (p50, 1, 1), (p99, 1, 1), ("lost", 0, 1), (CPU, 2, 1)]
     rows_of(result, case, table, columns)
     result.tables.append(table)
@@ -223,7 +227,9 @@ def channels(bench):
 def transports(bench):
     """CPU per delivery over each transport."""
     result = Result(
-        "transports", "Server CPU per delivery over each transport, µs", unit="µs CPU per delivery"
+        "transports",
+        "Server CPU per delivery over each transport, µs",
+        unit="µs CPU per delivery",
     )
     names = ["ours", "tls", "gzip", "http2", "compact", "tls-compact"]
     subscribers = bench.pick(1000, 50)
