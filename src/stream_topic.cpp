@@ -18,7 +18,7 @@ StreamTopic::StreamTopic(Hub& hub, StreamHost& host, std::string_view name)
       host_(host),
       reader_(this->name(), *this, host.pace(), host.replication(), host.pages()),
       replay_(this->name(), *this, host.pace(), host.replication(), host.pages()),
-      starts_(this->name(), *this, host.pace()) {}
+      starts_(this->name(), *this, host.pace(), host.pages()) {}
 
 StreamTopic::~StreamTopic() = default;
 

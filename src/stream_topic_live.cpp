@@ -115,6 +115,7 @@ void StreamTopic::on_broken(Continuity reason, const StreamFacts& facts, std::op
   }
   if (reason != Continuity::trimmed) {
     take_back_replayed(reason, facts, now_ms);
+    starts_.begin_anew();
   }
   find_starts_anew(now_ms);
 }

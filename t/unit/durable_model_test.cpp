@@ -192,7 +192,7 @@ class ModelClient {
     choice_.framing = random.once_in(2) ? Framing::chunked : Framing::plain;
     choice_.durable.max_replay = 0;
     choice_.durable.start = std::array{Start::live, Start::oldest, Start::last}[random.below(3)];
-    choice_.durable.last = choice_.durable.start == Start::last ? 1 + random.below(5) : 0;
+    choice_.durable.last = choice_.durable.start == Start::last ? 1 + random.below(random.once_in(2) ? 5 : 50) : 0;
   }
 
   DurableReader* reader() { return reader_.get(); }
