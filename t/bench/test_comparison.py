@@ -189,3 +189,10 @@ def test_what_goes_wrong_in_one_round_is_said():
         assert result.targets == [
             "x, this module, lost, damaged or repeated: 3, at most 0: NOT met"
         ]
+
+
+def test_a_missing_redis_server_is_said_in_one_line(run, monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(SystemExit) as stopped:
+        run("closed", "--quick")
+    assert stopped.value.code == "scripts/bench: no redis-server on the path"

@@ -2,6 +2,7 @@
 
 import argparse
 import shlex
+import shutil
 import signal
 import sys
 import tempfile
@@ -72,6 +73,8 @@ def parse(arguments):
 def main(arguments, environment=None):
     """`environment`: of every nginx with our module, for a sanitizer build."""
     options, names, only = parse(arguments)
+    if not shutil.which("redis-server"):
+        sys.exit("scripts/bench: no redis-server on the path")
     rounds = options.rounds or (1 if options.quick else 5)
     command = shlex.join(["scripts/bench", *arguments])
     about = machine.describe()
