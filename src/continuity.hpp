@@ -26,6 +26,10 @@ inline bool is_missing(Continuity continuity) { return continuity == Continuity:
 // last-generated-id may be of another history that ended there, too.
 Continuity judge_cursor(StreamId cursor, const StreamFacts& facts);
 
+// The same for a cursor from which on all was given in other ways, in time before it could be trimmed: that it was trimmed itself since is
+// no loss, only another history is. `was_entry`: of the cursor it is known that an entry had that id.
+Continuity judge_history(StreamId cursor, bool was_entry, const StreamFacts& facts);
+
 // The position from which a stream goes on after a reset: all entries that are retained are after it, or those after `fork`, which is
 // where the cursor's history left this one if the caller knows (not for trimmed; that entry may have been trimmed since). The position
 // itself is continuous with `facts`.

@@ -6,12 +6,6 @@ namespace sse {
 
 using redis::ReplyView;
 
-namespace {
-
-constexpr std::size_t kSearchCount = 64;  // entries that are looked at together
-
-}  // namespace
-
 void StreamReader::read(std::uint64_t now_ms, Urgency urgency) {
   if (!query_.can_ask()) {
     return;
@@ -38,13 +32,22 @@ void StreamReader::read(std::uint64_t now_ms, Urgency urgency) {
     query_.ask_facts(now_ms);
     return;
   }
+  if (proven_) {
+    state_ = State::proving;
+    query_.ask_page(proven_->id, proven_->id, 1, now_ms);
+    return;
+  }
+  read_on(now_ms);
+}
+
+void StreamReader::read_on(std::uint64_t now_ms) {
   if (is_end_wanted_) {
     judge(now_ms);
     return;
   }
   state_ = State::reading;
   asked_count_ = pages_.count(size_);
-  query_.ask_page(position_, kLastStreamId, asked_count_, now_ms);
+  query_.ask_page(last_.id, kLastStreamId, asked_count_, now_ms);
 }
 
 void StreamReader::read_to_end(std::uint64_t now_ms) {
@@ -55,7 +58,7 @@ void StreamReader::read_to_end(std::uint64_t now_ms) {
 void StreamReader::judge(std::uint64_t now_ms) {
   state_ = State::judging;
   asked_count_ = pages_.count(size_);
-  query_.ask_page_and_facts(position_, kLastStreamId, asked_count_, now_ms);
+  query_.ask_page_and_facts(last_.id, kLastStreamId, asked_count_, now_ms);
 }
 
 void StreamReader::connection_lost() {
@@ -67,8 +70,8 @@ void StreamReader::connection_lost() {
 }
 
 void StreamReader::on_facts(const StreamFacts& facts, ReplyView info, std::uint64_t now_ms) {
-  position_ = facts.exists ? facts.last_generated : kFirstStreamId;
-  hash_ = last_entry_hash(info);
+  last_.id = facts.exists ? facts.last_generated : kFirstStreamId;
+  last_.hash = last_entry_hash(info);
   is_located_ = true;
   owner_.on_located(now_ms);
   finish(now_ms);
@@ -80,36 +83,40 @@ std::uint64_t StreamReader::last_entry_hash(ReplyView info) const {
   for (const ReplyView part : info) {
     if (is_value) {
       const std::optional<StreamEntry> last = parse_page_entry(part);
-      return last && last->id == position_ ? pages_.hash(*last) : 0;
+      return last && last->id == last_.id ? pages_.hash(*last) : 0;
     }
     is_value = part.text() == "last-entry";
   }
   return 0;
 }
 
-StreamReader::First StreamReader::compare_first(ReplyView entries) {
+StreamReader::First StreamReader::compare_first(ReplyView entries, EntryMark& known) {
   if (entries.size() == 0) {
     return First::other;
   }
   const std::optional<StreamEntry> first = parse_page_entry(*entries.begin());
-  if (!first || first->id != position_) {
-    return are_adjacent(position_, first) ? First::next : First::other;
+  if (!first || first->id != known.id) {
+    return are_adjacent(known.id, first) ? First::next : First::other;
   }
   const std::uint64_t hash = pages_.hash(*first);
-  if (hash_ != 0 && hash != 0 && hash != hash_) {
+  if (known.hash != 0 && hash != 0 && hash != known.hash) {
     return First::changed;
   }
-  hash_ = hash;
+  known.hash = hash;
   size_.note(first->bytes);
   return First::same;
 }
 
 void StreamReader::on_page(ReplyView entries, const StreamFacts* facts, std::uint64_t now_ms) {
+  if (state_ == State::proving) {
+    on_proof(entries, facts, now_ms);
+    return;
+  }
   if (facts != nullptr) {
     on_judged(entries, *facts, now_ms);
     return;
   }
-  const First first = compare_first(entries);
+  const First first = compare_first(entries, last_);
   if (first == First::other || first == First::changed) {
     judge(now_ms);
   } else if (give(entries, now_ms)) {
@@ -117,87 +124,13 @@ void StreamReader::on_page(ReplyView entries, const StreamFacts* facts, std::uin
   }
 }
 
-void StreamReader::on_judged(ReplyView page, const StreamFacts& facts, std::uint64_t now_ms) {
-  facts_ = facts;
-  const First first = compare_first(page);
-  reason_ = Continuity::continuous;
-  if (first == First::changed) {
-    reason_ = Continuity::ahead;
-  } else if (first == First::other) {
-    reason_ = judge_cursor(position_, facts_);
-  }
-  if (is_missing(reason_) && !owner_.is_history_trusted(now_ms)) {
-    refuse(kUntrusted, now_ms);
-  } else if (reason_ == Continuity::continuous) {
-    if (first != First::same) {
-      hash_ = 0;
-    }
-    if (give(page, now_ms)) {
-      note_end();
-      finish(now_ms);
-    }
-  } else if (reason_ == Continuity::trimmed || !facts_.exists) {
-    begin_anew(std::nullopt, now_ms);
-  } else {
-    search_from_ = position_;
-    search_fork(now_ms);
-  }
-}
-
-// The facts were taken together with the page.
-void StreamReader::note_end() {
-  if (is_end_wanted_ && !has_more_) {
-    is_end_wanted_ = false;
-    end_ = facts_.exists ? facts_.last_generated : kFirstStreamId;
-  }
-}
-
-void StreamReader::search_fork(std::uint64_t now_ms) {
-  state_ = State::searching;
-  query_.ask_page_back(owner_.oldest_given(), search_from_, kSearchCount, now_ms);
-}
-
-// Goes back to the newest entry that was given and is still there.
-void StreamReader::on_page_back(ReplyView entries, std::uint64_t now_ms) {
-  std::optional<StreamId> last;
-  for (const ReplyView element : entries) {
-    const std::optional<StreamEntry> entry = parse_page_entry(element);
-    if (!entry || entry->id > search_from_) {
-      refuse(kStrangeAnswer, now_ms);
-      return;
-    }
-    const std::uint64_t hash = pages_.hash(*entry);
-    if (hash != 0 && owner_.given_hash(entry->id) == hash) {
-      begin_anew(entry->id, now_ms);
-      hash_ = hash;
-      return;
-    }
-    last = entry->id;
-  }
-  if (last && *last > owner_.oldest_given()) {
-    search_from_ = last->previous();
-    search_fork(now_ms);
-  } else {
-    begin_anew(std::nullopt, now_ms);
-  }
-}
-
-void StreamReader::begin_anew(std::optional<StreamId> fork, std::uint64_t now_ms) {
-  position_ = end_ = reset_position(reason_, facts_, fork);
-  hash_ = 0;
-  has_more_ = true;
-  confirmed_ms_.reset();
-  owner_.on_broken(reason_, facts_, fork, now_ms);
-  finish(now_ms);
-}
-
 bool StreamReader::give(ReplyView entries, std::uint64_t now_ms) {
   std::size_t count = 0;
   std::size_t given = 0;
   for (const ReplyView element : entries) {
     const std::optional<StreamEntry> entry = parse_page_entry(element);
-    const bool is_last = count == 0 && entry && entry->id == position_;
-    if (!entry || (entry->id <= position_ && !is_last)) {
+    const bool is_last = count == 0 && entry && entry->id == last_.id;
+    if (!entry || (entry->id <= last_.id && !is_last)) {
       refuse(kStrangeAnswer, now_ms);
       return false;
     }
@@ -209,10 +142,10 @@ bool StreamReader::give(ReplyView entries, std::uint64_t now_ms) {
     }
     if (!is_last) {
       ++given;
-      position_ = end_ = entry->id;
-      hash_ = pages_.hash(*entry);
+      last_.id = end_ = entry->id;
+      last_.hash = pages_.hash(*entry);
       size_.note(entry->bytes);
-      owner_.on_entry(*entry, hash_, now_ms);
+      owner_.on_entry(*entry, last_.hash, now_ms);
     }
   }
   has_more_ = count >= asked_count_;
@@ -220,7 +153,7 @@ bool StreamReader::give(ReplyView entries, std::uint64_t now_ms) {
 }
 
 bool StreamReader::take(StreamId from, ReplyView entries, std::uint64_t now_ms) {
-  if (!confirmed_ms_ || state_ != State::idle || from != position_) {
+  if (!confirmed_ms_ || state_ != State::idle || from != last_.id) {
     return false;
   }
   for (const ReplyView element : entries) {
@@ -228,6 +161,9 @@ bool StreamReader::take(StreamId from, ReplyView entries, std::uint64_t now_ms) 
     if (entry && entry->is_cut) {  // perhaps by what came beside it
       return false;
     }
+  }
+  if (!proven_) {
+    proven_ = last_;
   }
   asked_count_ = SIZE_MAX;
   return give(entries, now_ms);

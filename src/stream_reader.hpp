@@ -2,6 +2,10 @@
 //
 // A read begins at the entry that was read last: as long as that is still the first of the answer, nothing after it can be missing,
 // because trimming removes the oldest. When it is not, the stream as a whole is asked, in one transaction with the entries, and judged.
+//
+// What is taken from elsewhere comes without that proof: it may be of a stream that was made again. So the next read asks first for the
+// entry before all that was taken. A stream that was made again meanwhile does not have it, unless it was made from a copy that does: that
+// one is not told apart if more was taken before and after.
 #pragma once
 
 #include <algorithm>
@@ -12,6 +16,7 @@
 #include <string_view>
 
 #include "continuity.hpp"
+#include "entry_mark.hpp"
 #include "stream_page.hpp"
 #include "stream_query.hpp"
 
@@ -47,12 +52,14 @@ class StreamReader final : private StreamQueryOwner {
       : owner_(owner), query_(key, *this, pace, replication), pages_(pages) {}
 
   bool is_located() const { return is_located_; }
-  StreamId position() const { return position_; }
+  StreamId position() const { return last_.id; }
+  // What was given up to here is of one history.
+  StreamId proven_position() const { return proven_ ? proven_->id : last_.id; }
   // Of the entry at the position; 0: not known.
-  std::uint64_t hash() const { return hash_; }
+  std::uint64_t hash() const { return last_.hash; }
   // Nothing was between the position and here, which may be beyond it: the newest entries were withdrawn, or XSETID was used. Who stands
   // there has missed nothing.
-  StreamId end() const { return std::max(end_, position_); }
+  StreamId end() const { return std::max(end_, last_.id); }
   // Of the newest entries, for how many may be asked at once; 0: not known.
   std::size_t largest_entry_bytes() const { return size_.bytes(); }
   const EntrySize& entry_size() const { return size_; }
@@ -66,6 +73,7 @@ class StreamReader final : private StreamQueryOwner {
   void read_to_end(std::uint64_t now_ms);
   bool is_reading() const { return state_ != State::idle; }
   // Takes entries that came in another way, if they begin right after the position and nothing is under way; false: they were not taken.
+  // Requires that nothing was trimmed between. Whether they are of the same history is left to the next read, which has to come soon.
   bool take(StreamId from, redis::ReplyView entries, std::uint64_t now_ms);
 
   // The connection broke: no answer will come.
@@ -81,7 +89,7 @@ class StreamReader final : private StreamQueryOwner {
   std::optional<std::uint64_t> confirmed_ms() const { return confirmed_ms_; }
 
  private:
-  enum class State : std::uint8_t { idle, locating, reading, judging, searching };
+  enum class State : std::uint8_t { idle, locating, proving, reading, judging, searching };
 
   void on_facts(const StreamFacts& facts, redis::ReplyView info, std::uint64_t now_ms) override;
   void on_page(redis::ReplyView entries, const StreamFacts* facts, std::uint64_t now_ms) override;
@@ -89,12 +97,16 @@ class StreamReader final : private StreamQueryOwner {
   void on_no_answer(std::string_view error, std::uint64_t now_ms) override { refuse(error, now_ms); }
   // What is under way was not sent yet, and will tell all that is new now.
   bool is_yet_to_ask() const { return state_ != State::searching && query_.is_waiting(); }
+  void read_on(std::uint64_t now_ms);
+  void on_proof(redis::ReplyView entries, const StreamFacts* facts, std::uint64_t now_ms);
   void judge(std::uint64_t now_ms);
   void on_judged(redis::ReplyView page, const StreamFacts& facts, std::uint64_t now_ms);
+  // For `reason_`. Up to `known`, it may share with the new history what was given.
+  void leave_history(StreamId known, std::uint64_t now_ms);
   void search_fork(std::uint64_t now_ms);
-  // The first entry of a page is the one at the position, the only one that can be next, another one, or has the same id and other bytes.
+  // The first entry of a page is the one that is known, the only one that can be next, another one, or has the same id and other bytes.
   enum class First : std::uint8_t { same, next, other, changed };
-  First compare_first(redis::ReplyView entries);
+  First compare_first(redis::ReplyView entries, EntryMark& known);
   std::uint64_t last_entry_hash(redis::ReplyView info) const;
   // Gives the entries after the position. False when the page makes no sense.
   bool give(redis::ReplyView entries, std::uint64_t now_ms);
@@ -108,9 +120,9 @@ class StreamReader final : private StreamQueryOwner {
   const StreamPages& pages_;
 
   bool is_located_ = false;
-  StreamId position_;
-  StreamId end_;            // as of the last judgement without an entry since
-  std::uint64_t hash_ = 0;  // of the entry at the position; 0: not known
+  EntryMark last_;                   // the position, and the hash of the entry there; 0: not known
+  std::optional<EntryMark> proven_;  // the same before entries were taken after it; nothing: none were
+  StreamId end_;                     // as of the last judgement without an entry since
   EntrySize size_;
 
   State state_ = State::idle;

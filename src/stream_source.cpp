@@ -17,6 +17,7 @@ constexpr std::uint64_t kTooLargeLogMs = 1000;
 // A silent channel is asked for what its bells may not tell: that its ids went back.
 constexpr std::uint64_t kSilenceMs = 30'000;
 constexpr std::uint64_t kTicksPerSilence = 60;
+constexpr std::uint64_t kUnprovenMs = 1000;
 
 }  // namespace
 
@@ -139,7 +140,23 @@ void StreamSource::tick(std::uint64_t now_ms) {
     }
   }
   bells_.tick(now_ms);
+  prove_taken(now_ms);
   check_silent(now_ms);
+}
+
+void StreamSource::on_taken(StreamTopic& topic, std::uint64_t now_ms) {
+  if (!static_cast<ListNode<ByProof>&>(topic).is_linked()) {
+    topic.taken_ms = now_ms;
+    unproven_.push_back(topic);
+  }
+}
+
+// For the end of a rush: as long as it lasts, topics do it by themselves.
+void StreamSource::prove_taken(std::uint64_t now_ms) {
+  for (StreamTopic* topic = unproven_.front(); topic != nullptr && now_ms - topic->taken_ms >= kUnprovenMs; topic = unproven_.front()) {
+    unproven_.pop_front();
+    topic->prove(now_ms);
+  }
 }
 
 // Some at each tick, so that all have their turn within the time, and not all at once.

@@ -59,12 +59,14 @@ class StreamSource final : public Source, public CommandUser, private StreamHost
   ReplicationWatch& replication() override { return replication_; }
   void listen(StreamTopic& topic, std::uint64_t now_ms) override { bells_.listen(topic, now_ms); }
   void on_lane_told(StreamTopic& topic, std::uint64_t now_ms) override { bells_.on_lane_told(topic, now_ms); }
+  void on_taken(StreamTopic& topic, std::uint64_t now_ms) override;
   void on_refused(StreamTopic& topic, std::string_view error, std::uint64_t now_ms) override;
   void on_too_large(const StreamTopic& topic, const StreamEntry& entry, std::uint64_t now_ms) override;
 
   void stop_lingering(std::size_t count, std::uint64_t now_ms);
   void erase(StreamTopic& topic, std::uint64_t now_ms);
   void check_silent(std::uint64_t now_ms);
+  void prove_taken(std::uint64_t now_ms);
 
   Hub& hub_;
   Logger& logger_;
@@ -79,6 +81,7 @@ class StreamSource final : public Source, public CommandUser, private StreamHost
   List<StreamTopic, ByRetry> refused_;     // to be asked again, soonest first
   List<StreamTopic, ByRetry> passing_;     // the same, after what passes by itself
   List<StreamTopic, ByCheck> checked_;     // all, the longest unchecked in front
+  List<StreamTopic, ByProof> unproven_;    // the longest in front
   LogLimit too_large_log_;
 };
 

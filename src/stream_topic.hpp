@@ -22,7 +22,8 @@ namespace sse {
 
 class StreamTopic;
 
-struct ByCheck;  // tag of the source's list
+struct ByCheck;  // tags of the source's lists
+struct ByProof;
 
 // What all durable channels of a broker share.
 class StreamHost {
@@ -34,6 +35,8 @@ class StreamHost {
   virtual void listen(StreamTopic& topic, std::uint64_t now_ms) = 0;
   // A lane told the topic of entries.
   virtual void on_lane_told(StreamTopic& topic, std::uint64_t now_ms) = 0;
+  // The topic took what a lane told as it is: it is to be told to prove it, if it has not by itself within a second.
+  virtual void on_taken(StreamTopic& topic, std::uint64_t now_ms) = 0;
   // Redis refused something: it is said in the log, and the topic is told to go on after a while.
   virtual void on_refused(StreamTopic& topic, std::string_view error, std::uint64_t now_ms) = 0;
   // An entry was left out.
@@ -45,6 +48,7 @@ class StreamHost {
 
 class StreamTopic final : public Topic,
                           public ListNode<ByCheck>,
+                          public ListNode<ByProof>,
                           public BellMember,
                           private StreamReaderOwner,
                           private StreamReplayOwner,
@@ -64,6 +68,8 @@ class StreamTopic final : public Topic,
 
   // Something may be new, or gone: asks. What was read for who came back is forgotten.
   void check(std::uint64_t now_ms);
+  // Finds out whether what lanes told was of the same history.
+  void prove(std::uint64_t now_ms) { reader_.read(now_ms, Urgency::idle); }
   // The command connection is up again, or broke.
   void connected(std::uint64_t now_ms);
   void connection_lost();
@@ -82,6 +88,7 @@ class StreamTopic final : public Topic,
   std::uint64_t unused_since_ms = 0;
   std::uint64_t retry_ms = 0;
   std::uint64_t checked_ms = 0;
+  std::uint64_t taken_ms = 0;
 
  private:
   // The same entries, in one encoding: as they come, and as they are read again.

@@ -39,7 +39,7 @@ void StreamTopic::check(std::uint64_t now_ms) {
 }
 
 // What the lane brings proves that nothing was trimmed, but not that the last entry is still the same. So the stream is read, as long as
-// it does not rush.
+// it does not rush, and then once a second.
 bool StreamTopic::lane_read(StreamId from, redis::ReplyView entries, bool is_whole, std::uint64_t now_ms) {
   host_.on_lane_told(*this, now_ms);
   if (now_ms - reads_since_ms_ >= 1000) {
@@ -47,6 +47,7 @@ bool StreamTopic::lane_read(StreamId from, redis::ReplyView entries, bool is_who
     reads_ = 0;
   }
   if (is_whole && ++reads_ > kReadsPerSecond && reader_.take(from, entries, now_ms)) {
+    host_.on_taken(*this, now_ms);
     return true;
   }
   reader_.read(now_ms);
@@ -78,6 +79,7 @@ void StreamTopic::on_entry(const StreamEntry& entry, std::uint64_t hash, std::ui
 }
 
 void StreamTopic::on_caught_up(std::uint64_t now_ms) {
+  static_cast<ListNode<ByProof>&>(*this).unlink();
   host_.listen(*this, now_ms);
   admit_waiting();
   List<Subscription> open;
@@ -189,7 +191,7 @@ std::optional<std::uint64_t> StreamTopic::given_hash(StreamId id) const {
 
 // What was read again may be of a new history already, unless it led to an entry that live reading knows.
 bool StreamTopic::is_known_live(StreamId id, std::uint64_t hash) const {
-  if (hash == 0) {
+  if (hash == 0 || id > reader_.proven_position()) {
     return false;  // it was cut: not known
   }
   if (id == reader_.position()) {

@@ -77,6 +77,15 @@ TEST(Continuity, ACursorBelowTheFirstEntryIsTrimmedUnlessNoIdLiesBetween) {
   EXPECT_EQ(judge_cursor({2, 0}, untouched_stream()), Continuity::trimmed) << "a history that never held it";
 }
 
+TEST(Continuity, AnEntryThatWasReadOnFromAndIsTrimmedSinceIsNoLossUnlessNothingWasEverTrimmed) {
+  EXPECT_EQ(judge_history({2, 0}, true, trimmed_stream()), Continuity::continuous);
+  EXPECT_EQ(judge_history({2, 0}, true, untouched_stream()), Continuity::ahead);
+  EXPECT_EQ(judge_history({2, 0}, false, untouched_stream()), Continuity::continuous) << "a position that no entry had";
+  EXPECT_EQ(judge_history({8, 0}, true, emptied_stream()), Continuity::continuous);
+  EXPECT_EQ(judge_history({5, 0}, true, trimmed_stream()), judge_cursor({5, 0}, trimmed_stream()));
+  EXPECT_EQ(judge_history({5, 0}, true, StreamFacts()), Continuity::deleted);
+}
+
 TEST(Continuity, TheOnlyEntryThatIsGoneWasWithdrawn) {
   StreamFacts facts = untouched_stream();
   facts.entries_added = facts.length + 1;
