@@ -37,7 +37,7 @@ void RequestStream::confirmed() {
   const bool sent = send_header();
   const bool direct = check.is_direct() && conf_.direct;
   if (!sent) {
-    cut(CloseReason::error);
+    cut(r_->connection->error ? CloseReason::client : CloseReason::error);
     return;
   }
   opened_ms_ = now_ms();
