@@ -3,12 +3,13 @@
 An entry's data is the time of the monotonic clock at which it was published.
 """
 
-import multiprocessing
 import re
 import select
 import socket
 import time
 from urllib.parse import urlsplit
+
+from harness.side_process import SideProcess
 
 OPENED_AT_ONCE = 200
 OPEN_TIMEOUT = 120  # seconds
@@ -16,37 +17,16 @@ WORKER = re.compile(rb"^X-Worker: (\d+)\r$", re.MULTILINE)
 DATA = re.compile(rb"^data: ([\d.]+)$", re.MULTILINE)
 
 
-class Listeners:
+class Listeners(SideProcess):
     """Open when the constructor returns."""
 
     def __init__(self, url, channels, workers):
-        fork = multiprocessing.get_context("fork")
-        self._pipe, pipe = fork.Pipe()
-        self._process = fork.Process(target=_run, args=(pipe, url, channels, workers), daemon=True)
-        self._process.start()
-        pipe.close()
-        self._answer()
+        super().__init__(_run, url, channels, workers)
+        self.answer()
 
     def latencies(self, count, timeout=10):
         """Seconds that each of `count` deliveries took; fewer when they are not there in time."""
-        self._pipe.send((count, timeout))
-        return self._answer()
-
-    def close(self):
-        self._process.kill()
-        self._process.join()
-        self._pipe.close()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.close()
-
-    def _answer(self):
-        answer = self._pipe.recv()
-        assert not isinstance(answer, str), answer
-        return answer
+        return self.ask((count, timeout))
 
 
 class _Stream:

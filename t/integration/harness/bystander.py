@@ -1,11 +1,11 @@
 """A well-behaved subscriber and a visitor of a static file, watched from a process of their own."""
 
-import multiprocessing
 import statistics
 import time
 from typing import NamedTuple
 
 from .http_client import http_request
+from .side_process import SideProcess
 from .sse_client import SseClient
 
 PACE = 0.002  # seconds between two rounds
@@ -31,33 +31,20 @@ class Latencies(NamedTuple):
         return f"{', '.join(parts)} of {len(self.messages)}"
 
 
-class Bystander:
+class Bystander(SideProcess):
     """Publishes a number to a channel, reads it back from a stream, fetches a file; and again.
 
     A number that is lost, doubled or out of order, another event, an answer that is not the file:
-    each is an error, raised by take(). The process begins with the object: before the test has
-    connections of its own, which it would hold open.
+    each is an error, raised by take().
     """
 
     def __init__(self, nginx, redis, stream="/bystander", channel="bystander", file="/static"):
-        fork = multiprocessing.get_context("fork")
-        self._pipe, pipe = fork.Pipe()
-        arguments = (pipe, nginx.port, redis, stream, channel, file)
-        self._process = fork.Process(target=_run, args=arguments, daemon=True)
-        self._process.start()
-        pipe.close()
+        super().__init__(_run, nginx.port, redis, stream, channel, file)
         self.before = self.take(BASELINE_ROUNDS)
 
     def take(self, rounds=1):
         """The latencies since the last call, at least so many; the last began after this call."""
-        self._pipe.send(rounds)
-        try:
-            result = self._pipe.recv()
-        except EOFError:
-            raise AssertionError("the bystander's process died") from None
-        if isinstance(result, str):
-            raise AssertionError(f"the bystander was disturbed: {result}")
-        return result
+        return self.ask(rounds)
 
     def expect_undisturbed(self):
         """Fails when messages or files took long since the last call."""
@@ -65,17 +52,6 @@ class Bystander:
         figures = f"before: {self.before}; since: {latencies}"
         print(figures)
         assert latencies.worst_p99 < ALLOWED_P99, figures
-
-    def close(self):
-        self._process.kill()
-        self._process.join()
-        self._pipe.close()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.close()
 
 
 def p99(values):
